@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make            build into build/            make check   install what is missing, build, test
+# make V=1        show the commands            make demo    install what is missing, build, demonstrate
+
+VERSION := 0.1.0
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+sysconfdir ?= /etc
+sbindir ?= $(PREFIX)/sbin
+bindir ?= $(PREFIX)/bin
+mandir ?= $(PREFIX)/share/man
+docdir ?= $(PREFIX)/share/doc/podsg
+
+CC ?= cc
+AR ?= ar
+INSTALL ?= install
+PKG_CONFIG ?= pkg-config
+CLANG ?= $(firstword $(shell command -v clang-14 clang))
+CLANG_FORMAT ?= $(firstword $(shell command -v clang-format-14 clang-format))
+CLANG_TIDY ?= $(firstword $(shell command -v clang-tidy-14 clang-tidy))
+CFLAGS ?= -O2 -g
+CPPFLAGS ?= -D_FORTIFY_SOURCE=2
+FUZZ_SECONDS ?= 30
+B ?= build
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wpointer-arith -Wwrite-strings -Wcast-qual -Wundef -Wvla
+ifneq ($(filter true 1,$(CI) $(WERROR)),)
+WARNINGS += -Werror
+endif
+
+# The distribution's names are in packaging/dependencies.
+PACKAGES := libnftnl libmnl libuv libcjson yaml-0.1 libnetfilter_conntrack
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+
+BASE_CPPFLAGS := -I. -D_GNU_SOURCE -DPODSG_VERSION='"$(VERSION)"' \
+	-DPODSG_SYSCONFDIR='"$(sysconfdir)"' $(PACKAGE_CFLAGS)
+BASE_CFLAGS := -std=gnu11 $(WARNINGS) -MMD -MP
+HARDEN_CFLAGS := -fstack-protector-strong -fPIE
+HARDEN_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_CFLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZE)
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+
+COMMON := $(wildcard common/*.c)
+MAINS := nft-sync/main.c nft-sync/podsgctl.c
+CTL := $(wildcard nft-sync/podsgctl.c nft-sync/ctl_*.c)
+DAEMON := $(filter-out nft-sync/podsgctl.c nft-sync/ctl_%.c,$(wildcard nft-sync/*.c))
+LIBRARY := $(COMMON) $(filter-out $(MAINS),$(wildcard nft-sync/*.c))
+TESTS := $(wildcard tests/unit/test_*.c)
+TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+
+# A program whose main() does not exist yet is left out.
+PROGRAMS := $(if $(wildcard nft-sync/main.c),$(B)/podsg-nft-sync) \
+	$(if $(wildcard nft-sync/podsgctl.c),$(B)/podsgctl)
+TEST_PROGRAMS := $(TESTS:tests/unit/%.c=$(B)/asan/%)
+REPLAY_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/asan/%)
+FUZZ_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/fuzz/%)
+
+# Expanded in recipes, where MAKEFLAGS shows what the user asked for.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+obj = $(2:%.c=$(B)/$(1)/%.o)
+
+ifeq ($(V),1)
+Q :=
+say := @:
+else
+Q := @
+say := @printf '  %-7s %s\n'
+MAKEFLAGS += --no-print-directory
+endif
+
+all: $(B)/libpodsg.a $(PROGRAMS)
+.PHONY: all deps check check-unit check-netns check-sanitized demo bench lint fuzz install clean test-programs \
+	packages-present run-tests run-demo
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# Without this, a missing library shows as a missing header in the middle of a compilation.
+packages-present:
+	@$(PKG_CONFIG) --exists $(PACKAGES) || { \
+		echo "libraries are missing ($(PACKAGES)): run 'make deps' as root" >&2; exit 1; }
+
+$(B)/libpodsg.a: $(call obj,obj,$(COMMON))
+$(B)/asan/libtest.a: $(call obj,asan,$(LIBRARY) $(TEST_HELPERS))
+$(B)/fuzz/libtest.a: $(call obj,fuzz,$(LIBRARY))
+$(B)/%.a:
+	$(say) AR $@
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/podsg-nft-sync: $(call obj,obj,$(DAEMON)) $(B)/libpodsg.a
+$(B)/podsgctl: $(call obj,obj,$(CTL)) $(B)/libpodsg.a
+$(PROGRAMS):
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(HARDEN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+SANITIZED := $(PROGRAMS:$(B)/%=$(B)/asan/%)
+$(B)/asan/podsg-nft-sync: $(call obj,asan,$(DAEMON) $(COMMON))
+$(B)/asan/podsgctl: $(call obj,asan,$(CTL) $(COMMON))
+$(SANITIZED):
+	$(say) LD $@
+	$(Q)$(CC) $(SANITIZE_CFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+$(TEST_PROGRAMS): $(B)/asan/%: $(B)/asan/tests/unit/%.o $(B)/asan/libtest.a
+$(REPLAY_PROGRAMS): $(B)/asan/%: $(B)/asan/tests/fuzz/%.o $(B)/asan/tests/fuzz/replay.o \
+	$(B)/asan/libtest.a
+$(TEST_PROGRAMS) $(REPLAY_PROGRAMS):
+	$(say) LD $@
+	$(Q)$(CC) $(SANITIZE_CFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(TEST_LIBS) -lm $(LDLIBS)
+
+$(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a
+	$(say) LD $@
+	$(Q)$(CLANG) -g $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+$(B)/obj/%.o: %.c Makefile | packages-present
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) -c -o $@ $<
+$(B)/asan/%.o: %.c Makefile | packages-present
+	$(say) 'CC asan' $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(SANITIZE_CFLAGS) -c -o $@ $<
+$(B)/fuzz/%.o: %.c Makefile | packages-present
+	$(say) 'CC fuzz' $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(FUZZ_CFLAGS) -c -o $@ $<
+
+-include $(wildcard $(B)/*/*/*.d $(B)/*/*/*/*.d)
+
+# deps may install pkg-config itself, so what asked it while this file was read has to ask again.
+deps:
+	@packaging/install-dependencies build test
+check: deps
+	@$(MAKE) $(JOBS) run-tests
+demo: deps
+	@$(MAKE) $(JOBS) run-demo
+
+test-programs: $(TEST_PROGRAMS) $(REPLAY_PROGRAMS)
+run-tests: all test-programs
+	$(Q)tests/run
+check-unit: test-programs
+	$(Q)tests/run unit fuzz
+check-netns: all
+	$(Q)tests/run netns
+check-sanitized: $(SANITIZED)
+	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns
+run-demo: all
+	$(Q)tests/demo/demo
+bench: all
+	$(Q)tests/bench/run
+
+fuzz: $(FUZZ_PROGRAMS)
+	$(Q)for f in $(FUZZ_PROGRAMS:$(B)/fuzz/%=%); do \
+		mkdir -p $(B)/fuzz/corpus/$$f && \
+		$(B)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(B)/fuzz/$$f- $(B)/fuzz/corpus/$$f \
+			$$(test -d tests/fuzz/corpus/$${f#fuzz_} && echo tests/fuzz/corpus/$${f#fuzz_}) \
+			|| exit 1; \
+	done
+
+# gcc 12 loses pointers that are stored behind another pointer, and calls them leaked or freed twice;
+# clang-tidy and the sanitizers look for both.
+ANALYZE_CFLAGS := -Werror -O1 -g -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-double-free
+
+# Every checker has a file of its own below build/lint, so that -j and a second run help.
+LINTED := $(wildcard common/*.c nft-sync/*.c tests/*/*.c)
+FORMATTED := $(LINTED) $(wildcard common/*.h nft-sync/*.h tests/*/*.h)
+SCRIPTS = $(shell grep -rIlE '^\#!/bin/(ba)?sh' .ci packaging tests)
+PAGES := $(wildcard packaging/man/*.[1-8])
+PROSE := .ci common nft-sync packaging tests Makefile $(wildcard *.md)
+
+lint: deps-lint
+	@$(MAKE) $(JOBS) run-lint
+deps-lint:
+	@packaging/install-dependencies build test lint
+run-lint: lint-format lint-cppcheck lint-shell lint-prose lint-man $(LINTED:%.c=$(B)/lint/%.tidy)
+format:
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+.PHONY: format deps-lint run-lint lint-format lint-cppcheck lint-shell lint-prose lint-man
+
+$(B)/lint/%.o: %.c Makefile
+	$(say) ANALYZE $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(ANALYZE_CFLAGS) -c -o $@ $<
+$(B)/lint/%.tidy: %.c $(B)/lint/%.o .clang-tidy
+	$(say) TIDY $<
+	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(BASE_CPPFLAGS) -std=gnu11 \
+		>$@ 2>$@.log || { cat $@ $@.log; rm $@; exit 1; }
+lint-format:
+	$(say) FORMAT
+	$(Q)$(if $(FORMATTED),$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED))
+lint-cppcheck:
+	$(say) CPPCHECK
+	$(Q)mkdir -p $(B)/lint/cppcheck
+	$(Q)cppcheck --quiet --std=c11 --library=posix --library=gnu --inline-suppr --error-exitcode=1 \
+		--enable=warning,style,performance,portability --cppcheck-build-dir=$(B)/lint/cppcheck \
+		--suppressions-list=packaging/cppcheck-suppressions -D_GNU_SOURCE -I. $(LINTED)
+lint-shell:
+	$(say) SHELL
+	$(Q)shellcheck $(SCRIPTS)
+lint-prose:
+	$(say) PROSE
+	$(Q)codespell -L iif --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+lint-man:
+	$(say) MAN
+	$(Q)for page in $(PAGES); do \
+		out=$$(groff -ww -z -t -man -Tutf8 $$page 2>&1) && [ -z "$$out" ] || \
+			{ echo "$$page: $$out"; exit 1; }; \
+	done
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
+		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8
+	$(INSTALL) $(B)/podsg-nft-sync $(DESTDIR)$(sbindir)/
+	$(INSTALL) $(B)/podsgctl $(DESTDIR)$(bindir)/
+	$(INSTALL) -m 644 packaging/man/*.5 $(DESTDIR)$(mandir)/man5/
+	$(INSTALL) -m 644 packaging/man/*.8 $(DESTDIR)$(mandir)/man8/
+	$(INSTALL) -m 644 README.md COPYING $(DESTDIR)$(docdir)/
+	cp -R packaging/examples $(DESTDIR)$(docdir)/
+
+clean:
+	rm -rf $(B)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_LOADER_H
+#define PODSG_LOADER_H
+
+/*
+ * What the loaders of the kinds share: a document while it is made. Errors are sticky: after the
+ * first one every read answers "absent", and the caller looks at loader_failed() once.
+ */
+
+#include <stdbool.h>
+
+#include "common/document.h"
+#include "common/intern.h"
+#include "common/items.h"
+#include "common/vector.h"
+
+#define DOCUMENT_MEMORY_MAX (32U << 20) /* of the arena */
+#define NAME_MAX_LENGTH 255
+#define STRING_MAX_LENGTH 1024
+#define UNKNOWN_KINDS_MAX 16
+
+struct loader {
+	struct document *document;
+	struct intern *intern;
+	struct error error;
+	const struct item *item;
+	struct vector groups;
+	struct vector interfaces;
+	struct vector prefix_lists;
+	struct vector pods;
+	struct vector service_accounts;
+	struct vector policies;
+	struct vector nodes;
+	struct vector cninodes;
+	struct vector entries; /* struct prefix: of the document's own list "Entries" */
+	/* Parts of the object at hand, empty between objects. */
+	struct vector rules;
+	struct vector names;
+	struct vector prefixes;
+	struct vector labels;
+	struct vector requirements;
+	const char *unknown_kinds[UNKNOWN_KINDS_MAX]; /* each is warned of once */
+	size_t unknown_kind_count;
+};
+
+enum presence { OPTIONAL, REQUIRED };
+
+/* What a document may define only once under one name. */
+enum definition {
+	DEFINES_GROUP,
+	DEFINES_INTERFACE,
+	DEFINES_PREFIX_LIST,
+	DEFINES_PREFIX_LIST_ENTRIES,
+	DEFINES_POD,
+	DEFINES_SERVICE_ACCOUNT,
+	DEFINES_POLICY,
+	DEFINES_NODE,
+	DEFINES_CNINODE,
+};
+
+bool loader_failed(const struct loader *loader);
+void loader_refuse(struct loader *loader, int code, const struct field *field, const char *rule,
+                   ...) __attribute__((format(printf, 4, 5)));
+void loader_warn(struct loader *loader, const struct field *field, const char *rule, ...)
+	__attribute__((format(printf, 3, 4)));
+void loader_no_memory(struct loader *loader);
+
+/* The name of an object, whose second definition is refused. */
+void loader_define(struct loader *loader, enum definition kind, const char *outer, const char *name,
+                   const struct field *field);
+
+/* Pushes a zeroed item, or fails the loader and returns NULL. */
+void *loader_push(struct loader *loader, struct vector *vector);
+/* Moves a vector into the document's arena; ret_items is the address of a pointer. */
+void loader_keep(struct loader *loader, struct vector *vector, void *ret_items, size_t *ret_count);
+
+/* Kept for the document's life, each string once. A name is printable ASCII without spaces, as ids
+ * and Kubernetes' names are; a string is UTF-8 without control characters. "" = absent. */
+const char *read_name(struct loader *loader, const struct field *field, enum presence presence);
+const char *read_string(struct loader *loader, const struct field *field, enum presence presence);
+
+bool read_flag(struct loader *loader, const struct field *field, bool absent);
+int read_integer(struct loader *loader, const struct field *field, int min, int max, int absent);
+
+/* family AF_UNSPEC: either. False if it failed. Host bits are masked with a warning. */
+bool read_prefix(struct loader *loader, const struct field *field, int family, struct prefix *ret);
+bool read_address(struct loader *loader, const struct field *field, int family, struct prefix *ret);
+
+/* Calls back for every element of a member that is an array or absent, until one fails. */
+void read_elements(struct loader *loader, const struct field *parent, const char *key,
+                   void (*read)(struct loader *loader, const struct field *element, void *context),
+                   void *context);
+/* For read_elements(): the element is a name, pushed to loader->names. */
+void read_name_element(struct loader *loader, const struct field *element, void *context);
+
+/* A member that is an object, or absent. */
+struct field read_object(struct loader *loader, const struct field *parent, const char *key,
+                         enum presence presence);
+
+void load_security_group(struct loader *loader, const struct field *group);
+void load_network_interface(struct loader *loader, const struct field *interface);
+void load_prefix_list(struct loader *loader, const struct field *list);
+void load_prefix_list_entry(struct loader *loader, const struct field *entry);
+void load_prefix_list_entries(struct loader *loader, const struct field *document);
+
+/* An element of a list, or a document that is no list; those of unknown kinds are skipped. */
+void load_kubernetes(struct loader *loader, const struct field *object);
+void load_pod(struct loader *loader, const struct field *pod);
+void load_service_account(struct loader *loader, const struct field *account);
+void load_node(struct loader *loader, const struct field *node);
+void load_cninode(struct loader *loader, const struct field *cninode);
+void load_policy(struct loader *loader, const struct field *policy);
+
+struct object_name {
+	const char *namespace; /* "default" where the document does not say, "" = not namespaced */
+	const char *name;
+};
+
+/* Reads metadata and defines the object. */
+struct object_name read_object_name(struct loader *loader, const struct field *object,
+                                    bool namespaced, enum definition kind);
+/* The value of a label, which may be empty, is pushed to loader->names. */
+void read_label_value(struct loader *loader, const struct field *field);
+/* metadata.labels */
+struct labels read_labels(struct loader *loader, const struct field *object);
+/* Element 0 of the annotation; NULL if it failed. */
+struct branch_eni *read_pod_eni(struct loader *loader, const struct field *annotation);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_LOG_H
+#define PODSG_LOG_H
+
+/*
+ * One line an event on standard error: level=… event=… and what the caller adds as key=value.
+ * For programs only; the library and the parts behind main() return errors instead.
+ */
+
+#include <stdarg.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+void log_set_level(enum log_level level); /* what is above it is left out; INFO to begin with */
+
+/* log_event(LOG_LEVEL_INFO, "committed", "elements=%zu generation=%u", …). detail may be "". */
+void log_event(enum log_level level, const char *event, const char *detail, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A value that may hold blanks or hostile bytes, quoted and escaped. Returns buffer. */
+const char *log_quote(const char *text, char *buffer, unsigned size);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_COMMANDS_H
+#define PODSG_COMMANDS_H
+
+/* What podsgctl can ask: {"command":"status"|"pods"|"groups"|"explain", …}. */
+
+#include "nft-sync/sync.h"
+
+#include <cjson/cJSON.h>
+
+/* Always an object with "ok"; the caller deletes it. NULL: no memory. */
+cJSON *command_answer(struct sync *sync, const cJSON *request);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_FILE_REPLACE_H
+#define PODSG_FILE_REPLACE_H
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
+
+/*
+ * Writes the text beside path, as a dotfile, and renames it into place: a reader sees the old file
+ * or the new one, whole. times (access, modification) may be NULL. Nothing is left behind on
+ * failure. It is not synced: these files are caches, and the kernel's state does not hang on them.
+ */
+int file_replace(const char *path, const char *text, size_t length, mode_t mode,
+                 const struct timespec *times, struct error *err);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "nft-sync/daemon.h"
+#include "nft-sync/image_text.h"
+#include "nft-sync/sync.h"
+
+#define CONFIG_DEFAULT "/etc/podsg/podsg.yaml"
+
+#define EXIT_FAILED 1 /* could not start or apply; --check found something */
+#define EXIT_USAGE 2
+
+enum job { JOB_RUN, JOB_CHECK, JOB_PRINT, JOB_ONCE };
+
+struct options {
+	const char *config; /* NULL: the default, which may be absent */
+	enum job job;
+	bool help;
+};
+
+static const char usage[] =
+	"Usage: podsg-nft-sync [--config FILE] [--check | --print | --once]\n"
+	"Renders security groups of pods into nftables and keeps them true.\n"
+	"\n"
+	"  --config FILE  configuration (" CONFIG_DEFAULT ")\n"
+	"  --check        load everything, say what is wrong; exit 1 if anything is\n"
+	"  --print        print the rule set it would apply, as nft reads it; needs no privileges\n"
+	"  --once         apply and exit\n"
+	"  --debug        log more\n"
+	"  --help         this text\n"
+	"\n"
+	"Exit: 0 done, 1 failed or something is wrong, 2 bad command line.\n";
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+		{"print", no_argument, NULL, 'p'},        {"once", no_argument, NULL, 'o'},
+		{"debug", no_argument, NULL, 'd'},        {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+	memset(options, 0, sizeof(*options));
+	while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'k':
+			options->job = JOB_CHECK;
+			break;
+		case 'p':
+			options->job = JOB_PRINT;
+			break;
+		case 'o':
+			options->job = JOB_ONCE;
+			break;
+		case 'd':
+			log_set_level(LOG_LEVEL_DEBUG);
+			break;
+		case 'h':
+			options->help = true;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+static int load_config(const struct options *options, struct config **ret, struct error *err)
+{
+	if (options->config)
+		return config_load(options->config, ret, err);
+	int r = config_load(CONFIG_DEFAULT, ret, err);
+	if (r == -ENOENT) {
+		memset(err, 0, sizeof(*err));
+		r = config_load(NULL, ret, err);
+	}
+	return r;
+}
+
+/* What --check finds goes to standard output, a line each. */
+static unsigned print_findings(const struct sync *sync)
+{
+	unsigned found = 0;
+	size_t count = 0;
+	const struct source_file *files = NULL;
+	if (sync->files)
+		files = source_files_list(sync->files, &count);
+	for (size_t i = 0; i < count; i++)
+		if (files[i].error[0]) {
+			printf("error: %s\n", files[i].error);
+			found++;
+		}
+	for (size_t i = 0; i < model_document_count(sync->model); i++) {
+		const struct document *document = model_document(sync->model, i);
+		for (size_t j = 0; j < document->warning_count && j < DOCUMENT_WARNINGS_MAX; j++) {
+			printf("warning: %s\n", document->warnings[j]);
+			found++;
+		}
+	}
+	for (size_t i = 0; i < sync->resolution->problem_count; i++, found++)
+		printf("problem: %s\n", sync->resolution->problems[i]);
+	for (size_t i = 0; i < sync->problem_count; i++, found++)
+		printf("problem: %s\n", sync->problems[i]);
+	return found;
+}
+
+/* Reads and draws everything; the kernel is asked for nothing and told nothing. */
+static int draw_only(const struct config *config, enum job job, struct error *err)
+{
+	struct sync sync;
+	bool changed;
+	unsigned found = 0;
+	int r = sync_open(&sync, config, false, err);
+	if (r < 0)
+		return r;
+	r = sync_read_files(&sync, &changed, err);
+	if (r == 0)
+		r = sync_draw(&sync, err);
+	if (r == 0 && job == JOB_PRINT)
+		image_print(sync.drawn, config->nft_sync.table, stdout);
+	if (r == 0 && job == JOB_CHECK)
+		found = print_findings(&sync);
+	sync_close(&sync);
+	return r < 0 ? r : (int)found;
+}
+
+static int apply_once(const struct config *config, struct error *err)
+{
+	struct sync sync;
+	bool changed;
+	int r = sync_open(&sync, config, true, err);
+	if (r < 0)
+		return r;
+	r = sync_read_host(&sync, &changed, err);
+	if (r == 0)
+		r = sync_read_files(&sync, &changed, err);
+	if (r == 0)
+		r = sync_apply(&sync, err);
+	sync_close(&sync);
+	return r;
+}
+
+/* Below 0: failed. Above: that many things were found wrong. */
+static int do_job(const struct config *config, enum job job, struct error *err)
+{
+	switch (job) {
+	case JOB_RUN:
+		return daemon_run(config, err);
+	case JOB_ONCE:
+		return apply_once(config, err);
+	case JOB_CHECK:
+	case JOB_PRINT:
+		break;
+	}
+	return draw_only(config, job, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct config *config = NULL;
+	struct error err = {0};
+	if (parse_options(argc, argv, &options) < 0) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (options.help) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	int r = load_config(&options, &config, &err);
+	if (r == 0)
+		r = do_job(config, options.job, &err);
+	config_free(config);
+	if (r < 0)
+		log_event(LOG_LEVEL_ERROR, "failed", "text=\"%s\"", err.text);
+	return r == 0 ? 0 : EXIT_FAILED;
+}

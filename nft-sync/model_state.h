@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_MODEL_STATE_H
+#define PODSG_MODEL_STATE_H
+
+/* The inside of the model, shared by the two files that make it up. */
+
+#include "nft-sync/holding.h"
+#include "nft-sync/index.h"
+#include "nft-sync/members.h"
+#include "nft-sync/model.h"
+
+/* The objects of one kind that are in force, worked out when asked for. */
+struct listing {
+	const void **objects;
+	size_t count;
+	uint64_t generation; /* of the model's kind when it was worked out */
+};
+
+struct model {
+	struct holding **holdings; /* by name of the document */
+	size_t holding_count;
+	struct index index;
+	struct members *members;
+	uint64_t generations[KINDS]; /* begin at 1 */
+	struct listing pods;
+	struct listing policies;
+};
+
+struct entry *model_first(const struct model *model, const struct index_key *key);
+struct entry *model_next(const struct entry *entry);
+struct entry *model_in_force(const struct model *model, const struct index_key *key);
+
+#endif

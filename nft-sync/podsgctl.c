@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config.h"
+#include "common/control.h"
+#include "nft-sync/ctl.h"
+
+#define CONFIG_DEFAULT "/etc/podsg/podsg.yaml"
+#define PATIENCE 15 /* seconds */
+
+#define EXIT_DROPPED 1 /* explain: the packet would be dropped; status: not in force */
+#define EXIT_USAGE 2
+#define EXIT_UNREACHABLE 3 /* the daemon does not answer, or could not */
+
+struct options {
+	const char *config;
+	const char *socket;
+	const char *in;
+	const char *original_port;
+	bool json;
+	bool help;
+};
+
+static const char usage[] =
+	"Usage: podsgctl [OPTIONS] status | pods | groups\n"
+	"       podsgctl [OPTIONS] explain SOURCE DESTINATION [PROTOCOL/PORT]\n"
+	"Asks podsg-nft-sync on this node.\n"
+	"\n"
+	"  status   sources and their ages, interfaces by state, last commit, repairs, errors\n"
+	"  pods     the pods with security groups: interface, mode, groups, dropped packets\n"
+	"  groups   the groups in use: rules, members, who uses them\n"
+	"  explain  says whether a packet would pass, and which rule or what decides\n"
+	"           SOURCE, DESTINATION: an address, or namespace/name of a pod of this node\n"
+	"           PROTOCOL/PORT: tcp/443, udp/53, icmp/8/0, 47; a ping where left out\n"
+	"\n"
+	"  -o json               the daemon's answer as it is\n"
+	"  --in INTERFACE        explain: where the packet comes in\n"
+	"  --original-port PORT  explain: the port before destination NAT (a node port)\n"
+	"  --socket PATH         the daemon's socket, instead of the configuration's\n"
+	"  --config FILE         configuration (" CONFIG_DEFAULT ")\n"
+	"  --help                this text\n"
+	"\n"
+	"Exit: 0 all well (explain: allowed), 1 not (explain: dropped), 2 bad command line,\n"
+	"      3 no answer.\n";
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"socket", required_argument, NULL, 's'},
+		{"output", required_argument, NULL, 'o'},
+		{"in", required_argument, NULL, 'i'},
+		{"original-port", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+	memset(options, 0, sizeof(*options));
+	while ((option = getopt_long(argc, argv, "c:s:o:h", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'i':
+			options->in = optarg;
+			break;
+		case 'p':
+			options->original_port = optarg;
+			break;
+		case 'o':
+			if (strcmp(optarg, "json") != 0)
+				return -EINVAL;
+			options->json = true;
+			break;
+		case 'h':
+			options->help = true;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int least, most; /* arguments */
+	void (*show)(const cJSON *answer);
+} commands[] = {
+	{"status", 0, 0, show_status},
+	{"pods", 0, 0, show_pods},
+	{"groups", 0, 0, show_groups},
+	{"explain", 2, 3, show_explain},
+};
+
+static const struct command *find_command(int count, char **words)
+{
+	for (size_t i = 0; count > 0 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(words[0], commands[i].name) == 0 && count - 1 >= commands[i].least &&
+		    count - 1 <= commands[i].most)
+			return &commands[i];
+	return NULL;
+}
+
+static cJSON *make_request(const struct options *options, int count, char **words)
+{
+	static const char *const keys[] = {"command", "source", "destination", "what"};
+	cJSON *request = cJSON_CreateObject();
+	for (int i = 0; i < count; i++)
+		cJSON_AddStringToObject(request, keys[i], words[i]);
+	if (options->in)
+		cJSON_AddStringToObject(request, "in", options->in);
+	if (options->original_port)
+		cJSON_AddNumberToObject(request, "originalPort",
+					strtod(options->original_port, NULL));
+	return request;
+}
+
+/* Where the daemon listens: as told, as configured, or by default. */
+static int ask(const struct options *options, const cJSON *request, cJSON **answer,
+	       struct error *err)
+{
+	struct config *config = NULL;
+	if (options->socket)
+		return control_ask(options->socket, request, PATIENCE, answer, err);
+	int r = config_load(options->config ? options->config : CONFIG_DEFAULT, &config, err);
+	if (r == -ENOENT && !options->config) {
+		memset(err, 0, sizeof(*err));
+		r = config_load(NULL, &config, err);
+	}
+	if (r == 0)
+		r = control_ask(config->nft_sync.socket, request, PATIENCE, answer, err);
+	config_free(config);
+	return r;
+}
+
+static void print_json(const cJSON *answer)
+{
+	char *text = cJSON_Print(answer);
+	if (text)
+		puts(text);
+	cJSON_free(text);
+}
+
+static int exit_status(const struct command *command, const cJSON *answer)
+{
+	if (command->show == show_explain)
+		return is_true(answer, "permitted") ? 0 : EXIT_DROPPED;
+	if (command->show == show_status)
+		return is_true(cJSON_GetObjectItemCaseSensitive(answer, "kernel"), "inForce")
+			       ? 0
+			       : EXIT_DROPPED;
+	return 0;
+}
+
+static int run(const struct options *options, const struct command *command, int count,
+	       char **words)
+{
+	struct error err = {0};
+	cJSON *answer = NULL;
+	cJSON *request = make_request(options, count, words);
+	int status = EXIT_UNREACHABLE;
+	if (ask(options, request, &answer, &err) < 0) {
+		fprintf(stderr, "podsgctl: %s\n", err.text);
+	} else if (!is_true(answer, "ok")) {
+		fprintf(stderr, "podsgctl: %s\n", text_of(answer, "error"));
+		status = EXIT_USAGE;
+	} else {
+		if (options->json)
+			print_json(answer);
+		else
+			command->show(answer);
+		status = exit_status(command, answer);
+	}
+	cJSON_Delete(answer);
+	cJSON_Delete(request);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int parsed = parse_options(argc, argv, &options);
+	if (parsed == 0 && options.help) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	const struct command *command = find_command(argc - optind, argv + optind);
+	if (parsed < 0 || !command) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return run(&options, command, argc - optind, argv + optind);
+}

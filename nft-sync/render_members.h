@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_RENDER_MEMBERS_H
+#define PODSG_RENDER_MEMBERS_H
+
+/*
+ * The members of a referenced group as sets: one hash set of addresses a family, so that a member
+ * that comes or goes is one element, and, where there are delegated prefixes, one of prefixes.
+ */
+
+#include "nft-sync/image.h"
+#include "nft-sync/resolution.h"
+
+enum member_kind { MEMBERS4, MEMBERS6, MEMBERS_NET4, MEMBERS_NET6 };
+#define MEMBER_KINDS 4
+
+struct member_image {
+	struct image_set *sets[MEMBER_KINDS]; /* those of prefixes are NULL where there are none */
+};
+
+/* "members-sg-0a1-4"; an id that nft could not read as part of a name is replaced by a digest. */
+void member_set_name(const char *group, enum member_kind kind, char name[static IMAGE_NAME_MAX]);
+
+/* members NULL: nobody. -ENOMEM. */
+int member_image_make(const char *group, const struct member_set *members,
+		      struct member_image *ret);
+void member_image_unref(struct member_image *image);
+
+#endif

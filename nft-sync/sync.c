@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "nft-sync/resolve.h"
+#include "nft-sync/sync.h"
+
+#define PROBLEMS_MAX 256
+
+/* Where copies of the last good documents are kept: beside the documents. */
+static int open_files(struct sync *sync, bool kernel, struct error *err)
+{
+	char copies[4096];
+	const char *directory = sync->config->files.directory;
+	if (!directory[0])
+		return 0;
+	size_t length = strlen(directory);
+	while (length > 1 && directory[length - 1] == '/')
+		length--;
+	if (length + sizeof(".good") > sizeof(copies))
+		return error_set(err, -ENAMETOOLONG, "%s: path too long", directory);
+	memcpy(copies, directory, length);
+	memcpy(copies + length, ".good", sizeof(".good"));
+	return source_files_open(directory, kernel ? copies : "", &sync->files, err);
+}
+
+static int open_kernel(struct sync *sync, struct error *err)
+{
+	int r = host_watch_open(&sync->host_watch, err);
+	if (r == 0)
+		r = nft_open(sync->config->nft_sync.table, &sync->nft, err);
+	if (r == 0)
+		r = branches_file_open(sync->config->nft_sync.branches, &sync->branches, err);
+	if (r < 0)
+		return r;
+	struct error failure = {0};
+	r = branches_file_read(sync->config->nft_sync.branches, sync->config, &sync->resolution,
+			       &failure);
+	if (r < 0 && r != -ENOENT)
+		log_event(LOG_LEVEL_WARNING, "branches-unreadable", "text=\"%s\"", failure.text);
+	return 0;
+}
+
+int sync_open(struct sync *sync, const struct config *config, bool kernel, struct error *err)
+{
+	memset(sync, 0, sizeof(*sync));
+	sync->config = config;
+	sync->history.started = time(NULL);
+	sync->model = model_new();
+	sync->renderer = renderer_new();
+	int r = 0;
+	if (!sync->model || !sync->renderer)
+		r = error_set(err, -ENOMEM, "no memory");
+	if (r == 0)
+		r = open_files(sync, kernel, err);
+	if (r == 0)
+		r = kernel ? open_kernel(sync, err) : host_facts(&sync->host, err);
+	if (r < 0)
+		sync_close(sync);
+	return r;
+}
+
+static void forget_problems(struct sync *sync)
+{
+	for (size_t i = 0; i < sync->problem_count; i++)
+		free(sync->problems[i]);
+	sync->problem_count = 0;
+}
+
+void sync_close(struct sync *sync)
+{
+	nft_close(sync->nft);
+	branches_file_close(sync->branches);
+	resolution_free(sync->resolution);
+	image_free(sync->image);
+	renderer_free(sync->renderer);
+	source_files_close(sync->files);
+	host_watch_close(sync->host_watch);
+	host_done(&sync->host);
+	model_free(sync->model);
+	forget_problems(sync);
+	free(sync->problems);
+	memset(sync, 0, sizeof(*sync));
+}
+
+int sync_read_files(struct sync *sync, bool *changed, struct error *err)
+{
+	*changed = false;
+	if (!sync->files)
+		return 0;
+	return source_files_read(sync->files, sync->model, changed, err);
+}
+
+int sync_read_host(struct sync *sync, bool *changed, struct error *err)
+{
+	*changed = false;
+	if (!sync->host_watch)
+		return 0;
+	return host_read(sync->host_watch, &sync->host, changed, err);
+}
+
+static void note_tampering(struct sync *sync, const struct nft_tampering *tampering)
+{
+	char process[160];
+	char what[400];
+	sync->history.tampering = *tampering;
+	sync->history.repairs++;
+	sync->history.repaired = time(NULL);
+	log_event(LOG_LEVEL_WARNING, "table-changed-by-another", "process=%s pid=%u what=%s",
+		  log_quote(tampering->process, process, sizeof(process)), tampering->pid,
+		  log_quote(tampering->what, what, sizeof(what)));
+}
+
+void sync_read_watch(struct sync *sync, bool *changed)
+{
+	struct nft_tampering tampering;
+	nft_watch_read(sync->nft, &tampering);
+	*changed = tampering.seen;
+	if (tampering.seen)
+		note_tampering(sync, &tampering);
+}
+
+static void keep_problem(void *context, const char *sentence)
+{
+	struct sync *sync = context;
+	if (sync->problem_count >= PROBLEMS_MAX)
+		return;
+	if (sync->problem_count == sync->problem_capacity) {
+		size_t capacity = sync->problem_capacity ? 2 * sync->problem_capacity : 8;
+		void *larger = reallocarray(sync->problems, capacity, sizeof(char *));
+		if (!larger)
+			return;
+		sync->problems = larger;
+		sync->problem_capacity = capacity;
+	}
+	sync->problems[sync->problem_count] = strdup(sentence);
+	if (sync->problems[sync->problem_count])
+		sync->problem_count++;
+}
+
+static int sync_resolve(struct sync *sync, struct error *err)
+{
+	struct resolution *resolution = NULL;
+	int r = resolve(sync->model, sync->config, &sync->host, sync->resolution, &resolution, err);
+	if (r < 0)
+		return r;
+	resolution_free(sync->resolution);
+	sync->resolution = resolution;
+	return 0;
+}
+
+int sync_draw(struct sync *sync, struct error *err)
+{
+	struct image *image = NULL;
+	int r = sync_resolve(sync, err);
+	forget_problems(sync);
+	if (r == 0)
+		r = render(sync->renderer, sync->resolution, sync->model, sync->image, &image,
+			   &sync->history.render, keep_problem, sync, err);
+	if (r < 0)
+		return r;
+	image_free(sync->drawn);
+	sync->drawn = image;
+	return 0;
+}
+
+static double milliseconds_since(const struct timespec *start)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) * 1e3 +
+	       (double)(now.tv_nsec - start->tv_nsec) / 1e6;
+}
+
+static void note_commit(struct sync *sync, const struct nft_report *report,
+			const struct timespec *start)
+{
+	struct sync_history *history = &sync->history;
+	if (!report->changed)
+		return;
+	history->commits++;
+	history->committed = time(NULL);
+	history->commit_milliseconds = milliseconds_since(start);
+	history->report = *report;
+	log_event(LOG_LEVEL_INFO, "committed",
+		  "generation=%u messages=%u bytes=%zu added=%zu deleted=%zu attempts=%u "
+		  "reread=%s rule-sets=%zu compiled=%zu milliseconds=%.1f",
+		  report->generation, report->messages, report->bytes, report->elements_added,
+		  report->elements_deleted, report->attempts, report->reread ? "yes" : "no",
+		  history->render.rule_sets, history->render.rule_sets_compiled,
+		  history->commit_milliseconds);
+}
+
+static void write_branches(struct sync *sync)
+{
+	struct error failure = {0};
+	if (branches_file_write(sync->branches, sync->resolution, sync->model, NULL, 0, &failure) <
+	    0)
+		log_event(LOG_LEVEL_ERROR, "branches-not-written", "text=\"%s\"", failure.text);
+}
+
+static void note_failure(struct sync *sync, const struct error *failure)
+{
+	bool news = strcmp(sync->history.error.text, failure->text) != 0;
+	sync->history.errors++;
+	sync->history.error = *failure;
+	if (news)
+		log_event(LOG_LEVEL_ERROR, "not-in-force", "text=\"%s\"", failure->text);
+}
+
+int sync_apply(struct sync *sync, struct error *err)
+{
+	struct error failure = {0};
+	struct timespec start;
+	struct nft_report report;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	int r = sync_draw(sync, &failure);
+	if (r == 0)
+		r = nft_apply(sync->nft, sync->drawn, &report, &failure);
+	if (r < 0) {
+		note_failure(sync, &failure);
+		return error_set(err, r, "%s", failure.text);
+	}
+	image_free(sync->image);
+	sync->image = sync->drawn;
+	sync->drawn = NULL;
+	if (sync->history.error.code)
+		log_event(LOG_LEVEL_INFO, "in-force-again", "errors=%llu",
+			  (unsigned long long)sync->history.errors);
+	sync->history.error = (struct error){0};
+	note_commit(sync, &report, &start);
+	write_branches(sync);
+	return 0;
+}

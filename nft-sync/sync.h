@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_SYNC_H
+#define PODSG_SYNC_H
+
+/*
+ * The way of the data, one step behind the other: the sources fill the model, the model and the
+ * host's facts are resolved, the resolution is drawn, the drawing is made true in the kernel.
+ * Knows no event loop: the daemon calls it when something is to be read.
+ */
+
+#include "common/config.h"
+#include "common/error.h"
+#include "nft-sync/branches_file.h"
+#include "nft-sync/host.h"
+#include "nft-sync/model.h"
+#include "nft-sync/nft.h"
+#include "nft-sync/render.h"
+#include "nft-sync/source_files.h"
+
+/* What has happened, for status. Times are seconds since 1970, 0 = never. */
+struct sync_history {
+	int64_t started;
+	int64_t committed;
+	double commit_milliseconds; /* of the last commit: resolve, draw, apply */
+	struct nft_report report;   /* of the last commit that changed something */
+	struct render_report render;
+	uint64_t commits;
+	uint64_t repairs;
+	int64_t repaired;
+	struct nft_tampering tampering; /* the last one */
+	uint64_t errors;
+	struct error error; /* why the kernel is not as it should be; code 0: it is */
+	uint64_t flows_cut;
+};
+
+struct sync {
+	const struct config *config;
+	struct model *model;
+	struct host host;
+	struct host_watch *host_watch;
+	struct source_files *files;
+	struct renderer *renderer;
+	struct nft *nft;                /* NULL: --print, --check */
+	struct branches_file *branches; /* NULL likewise */
+	struct resolution *resolution;
+	struct image *image; /* what the kernel holds, or is to hold */
+	struct image *drawn; /* not yet in the kernel */
+	char **problems;     /* of the last drawing */
+	size_t problem_count, problem_capacity;
+	struct sync_history history;
+};
+
+/* kernel false: nothing is opened that needs privileges or writes. */
+int sync_open(struct sync *sync, const struct config *config, bool kernel, struct error *err);
+void sync_close(struct sync *sync);
+
+/* Reads the sources; *changed says whether there is something to resolve anew. */
+int sync_read_files(struct sync *sync, bool *changed, struct error *err);
+int sync_read_host(struct sync *sync, bool *changed, struct error *err);
+/* Reads who else changed the kernel's rule set; *changed: our table. */
+void sync_read_watch(struct sync *sync, bool *changed);
+
+/* Resolves and draws; the kernel is not asked. */
+int sync_draw(struct sync *sync, struct error *err);
+/* Draws, makes it true in the kernel, writes branches.json. What failed is in history.error too;
+ * call it again later. */
+int sync_apply(struct sync *sync, struct error *err);
+
+#endif

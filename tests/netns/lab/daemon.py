@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The real daemon in the lab's node, its configuration and its control command."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from . import documents, netns
+from .tap import Failure, note, wait_for
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
+BINARY = os.path.join(BUILD, "podsg-nft-sync")
+CONTROL = os.path.join(BUILD, "podsgctl")
+NODE_NAME = "ip-10-0-0-10.us-west-2.compute.internal"
+
+
+def missing():
+    for path in (BINARY, CONTROL):
+        if not os.access(path, os.X_OK):
+            return f"{os.path.relpath(path, ROOT)} is not built"
+    return None
+
+
+class Daemon:
+    """
+    Context manager: a working directory with documents, configuration and log; the daemon runs
+    from start() to stop(). The directory is kept where `keep` was set.
+    """
+
+    def __init__(self, node):
+        self.node = node
+        self.config = {}
+        self.process = None
+        self.log = None
+        self.keep = False
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="podsg-lab-")
+        self.documents = os.path.join(self.directory, "documents")
+        os.mkdir(self.documents)
+        self.log = open(self.path("log"), "a", encoding="utf-8")
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        self.log.close()
+        if self.keep:
+            note(f"kept: {self.directory}")
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def configuration(self):
+        """YAML is a superset of JSON."""
+        config = {
+            "version": 1,
+            "node": {"name": NODE_NAME},
+            "vpcCidrs": [self.node.network.vpc4, self.node.network.vpc6],
+            "sources": {"files": {"directory": self.documents}},
+            "nftSync": {"socket": self.path("control.sock"), "metrics": "",
+                        "branches": self.path("branches.json")},
+        }
+        for key, value in self.config.items():
+            if isinstance(value, dict) and key in config:
+                config[key] = {**config[key], **value}
+            else:
+                config[key] = value
+        return config
+
+    def configure(self, **config):
+        self.config = config
+
+    def start(self, timeout=10.0):
+        """Returns once the daemon answers; the rules are in force then."""
+        with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
+            json.dump(self.configuration(), file, indent=2)
+        argv = netns.command_in(self.node.name("node"),
+                                [BINARY, "--config", self.path("podsg.yaml")])
+        self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log,
+                                        preexec_fn=netns.die_with_parent)
+        wait_for(self.answers, "the daemon answers on its control socket", timeout)
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise Failure(f"the daemon ended with status {self.process.returncode}:\n"
+                          f"{self.log_tail()}")
+        return self.control("status", check=False) is not None
+
+    def log_tail(self, lines=20):
+        with open(self.path("log"), encoding="utf-8", errors="replace") as file:
+            return "".join(file.readlines()[-lines:])
+
+    def log_text(self):
+        with open(self.path("log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        status, self.process = self.process.returncode, None
+        return status
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def control(self, *words, check=True):
+        """The answer of podsgctl -o json; None where it failed and check is off."""
+        argv = [CONTROL, "--socket", self.path("control.sock"), "-o", "json", *words]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+        if not done.stdout.strip():
+            if check:
+                raise Failure(f"podsgctl {' '.join(words)}: status {done.returncode}: "
+                              f"{done.stderr.strip()}")
+            return None
+        return json.loads(done.stdout)
+
+    def control_text(self, *words):
+        argv = netns.command_in(self.node.name("node"),
+                                [CONTROL, "--socket", self.path("control.sock"), *words])
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+        return done.stdout + done.stderr
+
+    def ruleset(self, handles=False):
+        argv = ["nft", *(["-a"] if handles else []), "list", "table", "inet", "podsg"]
+        return netns.run(argv, name=self.node.name("node")).stdout
+
+    def write_sentinel(self, number):
+        """The last of a round's documents: when its group is known, so is everything before it."""
+        group = documents.security_group(f"sg-0eeee{number:012x}")
+        documents.write(self.documents, "zz-sentinel.json", documents.security_groups([group]))
+
+    def wait_sentinel(self, number):
+        group = f"sg-0eeee{number:012x}"
+        wait_for(lambda: group in json.dumps(self.control("groups")),
+                 f"the documents of round {number} are in force")
+
+
+def explained(answer):
+    """Whether an answer of explain says that the packet goes through."""
+    return bool(answer["permitted"])
+
+
+def deciding(answer):
+    """What decided, in one line: the end that dropped, else the last one that was asked."""
+    ends = [end for one in answer["passes"] for end in one["ends"]]
+    if not ends:
+        return answer.get("problem") or answer.get("text") or "not ours"
+    end = next((end for end in ends if not end["permitted"]), ends[-1])
+    node_rule = f"; the node's group {end['nodeGroup']} too" if end.get("nodeGroup") else ""
+    return f"{end['pod']} {end['direction']}: {end['text']}{node_rule}"
