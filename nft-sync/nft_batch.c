@@ -143,6 +143,26 @@ static void put_counter_template(struct nlmsghdr *header)
 	mnl_attr_nest_end(header, nest);
 }
 
+/* nft shows interface names, the only keys in the machine's byte order, as empty without. */
+#define BYTE_ORDER_HOST 1U
+
+static void put_set_userdata(struct nlmsghdr *header, const struct image_set *set)
+{
+	uint8_t data[IMAGE_COMMENT_MAX + 2 + 2 + sizeof(uint32_t)];
+	unsigned length = 0;
+	if (set->field_count == 1 && set->types[0] == KEY_INTERFACE) {
+		uint32_t order = BYTE_ORDER_HOST;
+		data[length++] = NFTNL_UDATA_SET_KEYBYTEORDER;
+		data[length++] = sizeof(order);
+		memcpy(data + length, &order, sizeof(order));
+		length += sizeof(order);
+	}
+	if (set->comment[0])
+		length += comment_userdata(NFTNL_UDATA_SET_COMMENT, set->comment, data + length);
+	if (length > 0)
+		mnl_attr_put(header, NFTA_SET_USERDATA, length, data);
+}
+
 static int put_set(struct builder *b, const struct image_set *set)
 {
 	struct nlmsghdr *header = message_begin(b, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
@@ -153,15 +173,11 @@ static int put_set(struct builder *b, const struct image_set *set)
 	mnl_attr_put_u32(header, NFTA_SET_FLAGS, htonl(nft_set_flags(set)));
 	put_set_key(header, set);
 	mnl_attr_put_u32(header, NFTA_SET_ID, htonl(b->batch->messages));
-	if (set->field_count > 1)
+	if (set->interval && set->field_count > 1)
 		put_set_concatenation(header, set);
 	if (set->counters)
 		put_counter_template(header);
-	if (set->comment[0]) {
-		uint8_t data[IMAGE_COMMENT_MAX + 2];
-		unsigned length = comment_userdata(NFTNL_UDATA_SET_COMMENT, set->comment, data);
-		mnl_attr_put(header, NFTA_SET_USERDATA, length, data);
-	}
+	put_set_userdata(header, set);
 	message_end(b, header);
 	return 0;
 }

@@ -184,6 +184,8 @@ static struct nftnl_expr *make_lookup(struct maker *maker, const struct statemen
 		return NULL;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
 	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, s->name);
+	/* The kernel always lists them; a digest must not depend on who is asked. */
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, 0);
 	return e;
 }
 

@@ -77,7 +77,7 @@ static void a_group_has_a_rule_for_every_peer_of_every_permission(void **state)
 	assert_string_equal(group->rules[DIRECTION_INGRESS][3].description, "callers");
 	assert_int_equal(document->groups[1].rule_count[DIRECTION_INGRESS], 0);
 	assert_string_equal(document->groups[1].name, "");
-	assert_int_equal(document->groups[1].line, 29);
+	assert_int_equal(document->groups[1].line, 26);
 	assert_int_equal(document->warning_count, 0);
 	document_free(document);
 }

@@ -77,7 +77,7 @@ static void what_is_not_json_is_refused_with_its_line(void **state)
 		{"{a:1}", "f:1: not JSON: a member's name in quotes is expected"},
 		{"{\"a\" 1}", "f:1: not JSON: a colon is expected behind a member's name"},
 		{"[1}", "f:1: not JSON: a comma or ] is expected"},
-		{"tru", "f:1: not JSON: a value is expected"},
+		{"tru", "f:1: not JSON, truncated: a value is expected"},
 		{"01", "f:1: not JSON: text behind the end of the document"},
 		{"1.", "f:1: not JSON, truncated: a digit is expected behind the point"},
 		{"1e", "f:1: not JSON, truncated: a digit is expected in the exponent"},

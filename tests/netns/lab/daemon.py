@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 from . import documents, netns
+from .node import Pod
 from .tap import Failure, note, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
@@ -85,13 +86,16 @@ class Daemon:
                                 [BINARY, "--config", self.path("podsg.yaml")])
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log,
                                         preexec_fn=netns.die_with_parent)
-        wait_for(self.answers, "the daemon answers on its control socket", timeout)
+        try:
+            wait_for(self.in_force, "the daemon says that its rules are in force", timeout)
+        except Failure as failure:
+            raise Failure(f"{failure}\n{self.log_tail()}") from None
 
-    def answers(self):
+    def in_force(self):
         if self.process.poll() is not None:
-            raise Failure(f"the daemon ended with status {self.process.returncode}:\n"
-                          f"{self.log_tail()}")
-        return self.control("status", check=False) is not None
+            raise Failure(f"the daemon ended with status {self.process.returncode}")
+        status = self.control("status", check=False)
+        return status is not None and status["kernel"]["inForce"]
 
     def log_tail(self, lines=20):
         with open(self.path("log"), encoding="utf-8", errors="replace") as file:
@@ -139,14 +143,26 @@ class Daemon:
         return netns.run(argv, name=self.node.name("node")).stdout
 
     def write_sentinel(self, number):
-        """The last of a round's documents: when its group is known, so is everything before it."""
-        group = documents.security_group(f"sg-0eeee{number:012x}")
-        documents.write(self.documents, "zz-sentinel.json", documents.security_groups([group]))
+        """
+        The last of a round's documents: a pod that nobody sees. branches.json, which is written
+        behind the kernel, names it once everything before it is in force.
+        """
+        pod = Pod(f"sentinel-{number}", ("192.0.2.200",), "standard", namespace="sentinel")
+        policy = documents.policy("sentinel", "all", ["sg-0eeeeeeeeeeeeeeee"], {})
+        documents.write(self.documents, "zz-sentinel.json", documents.listed(
+            [documents.pod(pod, NODE_NAME, {}), policy]))
 
     def wait_sentinel(self, number):
-        group = f"sg-0eeee{number:012x}"
-        wait_for(lambda: group in json.dumps(self.control("groups")),
+        wait_for(lambda: f"sentinel-{number}" in self.branches(),
                  f"the documents of round {number} are in force")
+
+    def branches(self):
+        try:
+            with open(self.path("branches.json"), encoding="utf-8") as file:
+                names = [branch["pod"].split("/")[-1] for branch in json.load(file)["branches"]]
+        except FileNotFoundError:
+            return []
+        return names
 
 
 def explained(answer):

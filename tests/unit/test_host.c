@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+
+#include "common/netlink.h"
+#include "nft-sync/host.h"
+#include "tests/unit/setting.h"
+
+/* Each test has a network namespace of its own: it goes with the process, or the next unshare. */
+struct place {
+	struct netlink netlink;
+	struct host_watch *watch;
+	struct host host;
+	bool changed;
+};
+
+static struct place place;
+
+static int open_place(void **state)
+{
+	*state = NULL;
+	place = (struct place){0};
+	if (unshare(CLONE_NEWNET) < 0)
+		return 0;
+	if (netlink_open(&place.netlink, NETLINK_ROUTE, NULL) < 0 ||
+	    host_watch_open(&place.watch, NULL) < 0)
+		return -1;
+	*state = &place;
+	return 0;
+}
+
+static int close_place(void **state)
+{
+	(void)state;
+	host_watch_close(place.watch);
+	host_done(&place.host);
+	if (place.netlink.socket != NULL)
+		netlink_close(&place.netlink);
+	return 0;
+}
+
+static struct place *need(void **state)
+{
+	if (*state == NULL)
+		skip();
+	return *state;
+}
+
+static void read_host(void)
+{
+	struct error err = {0};
+
+	if (host_read(place.watch, &place.host, &place.changed, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static bool is_reported(void)
+{
+	struct pollfd fd = {.fd = host_watch_fd(place.watch), .events = POLLIN};
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+static struct nlmsghdr *begin(char *buffer, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = type;
+	message->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	return message;
+}
+
+static void set_up(const char *name)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, 0);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ifi_flags = header->ifi_change = IFF_UP;
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+/* A veth whose other end, NAMEx, is up as well, so that there is a carrier. */
+static void add_link(const char *name)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	char peer[INTERFACE_NAME_MAX] = "";
+	struct nlattr *info;
+	struct nlattr *data;
+	struct nlattr *other;
+
+	(void)strcat(strncat(peer, name, sizeof(peer) - 2), "x");
+	(void)mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+	mnl_attr_put_str(message, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
+	other = mnl_attr_nest_start(message, VETH_INFO_PEER);
+	(void)mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, peer);
+	mnl_attr_nest_end(message, other);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, info);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+	set_up(name);
+	set_up(peer);
+}
+
+static unsigned link_index(const char *name)
+{
+	const struct host_link *link = host_link(&place.host, name);
+
+	assert_non_null(link);
+	return link->index;
+}
+
+static void delete_link(const char *name)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_DELLINK, 0);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ifi_index = (int)link_index(name);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+static size_t address_size(const struct prefix *address)
+{
+	return address->family == AF_INET ? 4 : 16;
+}
+
+static void add_address(const char *link, const char *text)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	struct prefix address = prefix_of(text);
+
+	header->ifa_family = address.family;
+	header->ifa_prefixlen = address.family == AF_INET ? 24 : 64;
+	header->ifa_index = link_index(link);
+	header->ifa_flags = IFA_F_NODAD;
+	mnl_attr_put(message, IFA_LOCAL, address_size(&address), address.address);
+	mnl_attr_put(message, IFA_ADDRESS, address_size(&address), address.address);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+static void add_default_route(const char *link, const char *gateway, uint32_t metric)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	struct prefix address = prefix_of(gateway);
+
+	header->rtm_family = address.family;
+	header->rtm_table = RT_TABLE_MAIN;
+	header->rtm_type = RTN_UNICAST;
+	header->rtm_protocol = RTPROT_STATIC;
+	mnl_attr_put(message, RTA_GATEWAY, address_size(&address), address.address);
+	mnl_attr_put_u32(message, RTA_OIF, link_index(link));
+	mnl_attr_put_u32(message, RTA_PRIORITY, metric);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+static void a_bare_namespace_has_no_default_route(void **state)
+{
+	(void)need(state);
+	read_host();
+	assert_true(place.changed);
+	assert_non_null(host_link(&place.host, "lo"));
+	assert_string_equal(place.host.default_interface, "");
+	read_host();
+	assert_false(place.changed);
+}
+
+static void links_that_come_and_go_are_noticed(void **state)
+{
+	(void)need(state);
+	read_host();
+	add_link("eni1");
+	assert_true(is_reported());
+	read_host();
+	assert_true(place.changed);
+	assert_non_null(host_link(&place.host, "eni1"));
+	delete_link("eni1");
+	assert_true(is_reported());
+	read_host();
+	assert_true(place.changed);
+	assert_null(host_link(&place.host, "eni1"));
+}
+
+static void global_addresses_are_facts_and_link_local_ones_are_not(void **state)
+{
+	struct prefix expected = prefix_of("10.0.0.1");
+
+	(void)need(state);
+	add_link("eth0");
+	read_host();
+	assert_int_equal(place.host.address_count, 0);
+	add_address("eth0", "10.0.0.1");
+	add_address("eth0", "fd00::1");
+	read_host();
+	assert_true(place.changed);
+	assert_int_equal(place.host.address_count, 2);
+	assert_true(prefix_equal(&place.host.addresses[0].address, &expected));
+	assert_int_equal(place.host.addresses[0].link, link_index("eth0"));
+}
+
+static void the_default_route_of_the_lowest_metric_counts_and_ipv4_goes_first(void **state)
+{
+	(void)need(state);
+	add_link("eth0");
+	add_link("eth1");
+	add_link("eth2");
+	read_host();
+	add_address("eth0", "10.0.0.1");
+	add_address("eth1", "10.0.1.1");
+	add_address("eth2", "fd00::1");
+	add_default_route("eth2", "fd00::2", 1);
+	read_host();
+	assert_string_equal(place.host.default_interface, "eth2");
+	add_default_route("eth0", "10.0.0.2", 200);
+	read_host();
+	assert_string_equal(place.host.default_interface, "eth0");
+	add_default_route("eth1", "10.0.1.2", 100);
+	read_host();
+	assert_string_equal(place.host.default_interface, "eth1");
+}
+
+static void lost_events_mean_that_everything_is_read_anew(void **state)
+{
+	char name[INTERFACE_NAME_MAX];
+
+	(void)need(state);
+	/* The smallest buffer there is. */
+	assert_int_equal(setsockopt(host_watch_fd(place.watch), SOL_SOCKET, SO_RCVBUF, &(int){1},
+	                            sizeof(int)),
+	                 0);
+	read_host();
+	for (char c = 'a'; c <= 'z'; c++) {
+		(void)strcpy(name, "eni?");
+		name[3] = c;
+		add_link(name);
+	}
+	read_host();
+	assert_non_null(host_link(&place.host, "enia"));
+	assert_non_null(host_link(&place.host, "eniz"));
+}
+
+static void routes_lead_out_or_to_the_node_itself_or_nowhere(void **state)
+{
+	const struct prefix out = prefix_of("10.0.0.9");
+	const struct prefix own = prefix_of("10.0.0.1");
+	const struct prefix nowhere = prefix_of("192.0.2.1");
+	char name[INTERFACE_NAME_MAX];
+	struct error err = {0};
+
+	(void)need(state);
+	add_link("eth0");
+	read_host();
+	add_address("eth0", "10.0.0.1");
+	read_host();
+	assert_int_equal(host_route(&place.host, &out, NULL, "", name, &err), 0);
+	assert_string_equal(name, "eth0");
+	assert_int_equal(host_route(&place.host, &own, NULL, "", name, &err), 0);
+	assert_string_equal(name, "");
+	assert_int_equal(host_route(&place.host, &nowhere, NULL, "", name, &err), -ENETUNREACH);
+	assert_int_equal(host_route(&place.host, &out, NULL, "eni9", name, NULL), -ENODEV);
+}
+
+static void forwarded_packets_are_routed_from_where_they_come_in(void **state)
+{
+	const struct prefix destination = prefix_of("10.0.0.9");
+	const struct prefix source = prefix_of("10.0.1.9");
+	char name[INTERFACE_NAME_MAX];
+	int forwarding;
+
+	(void)need(state);
+	add_link("eth0");
+	add_link("eni1");
+	read_host();
+	add_address("eth0", "10.0.0.1");
+	add_address("eni1", "10.0.1.1");
+	forwarding =
+		open("/proc/thread-self/net/../../sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+	if (forwarding < 0)
+		forwarding = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+	if (forwarding < 0 || write(forwarding, "1", 1) != 1)
+		skip();
+	(void)close(forwarding);
+	assert_int_equal(host_route(&place.host, &destination, &source, "eni1", name, NULL), 0);
+	assert_string_equal(name, "eth0");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_bare_namespace_has_no_default_route),
+		TEST(links_that_come_and_go_are_noticed),
+		TEST(global_addresses_are_facts_and_link_local_ones_are_not),
+		TEST(the_default_route_of_the_lowest_metric_counts_and_ipv4_goes_first),
+		TEST(lost_events_mean_that_everything_is_read_anew),
+		TEST(routes_lead_out_or_to_the_node_itself_or_nowhere),
+		TEST(forwarded_packets_are_routed_from_where_they_come_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
