@@ -231,13 +231,13 @@ struct field field_member(const struct field *parent, const char *key)
 	return (struct field){.parent = parent,
 	                      .key = key,
 	                      .value = cJSON_IsNull(value) ? NULL : value,
-	                      .embedded = parent->embedded};
+	                      .origin = parent->origin};
 }
 
 struct field field_element(const struct field *parent, size_t index, const cJSON *value)
 {
 	return (struct field){
-		.parent = parent, .index = index, .value = value, .embedded = parent->embedded};
+		.parent = parent, .index = index, .value = value, .origin = parent->origin};
 }
 
 /* The fields from below the item down to this one; too long a way is cut at its end. */
@@ -272,7 +272,9 @@ unsigned field_line(const struct item *item, const struct field *field)
 {
 	if (item->text.text != NULL)
 		return json_field_line(item, field);
-	while (field->parent != NULL && (field->value == NULL || field->embedded))
+	if (field->origin != NULL)
+		return yaml_line(field->origin);
+	while (field->parent != NULL && field->value == NULL)
 		field = field->parent;
 	return field->value != NULL ? yaml_line(field->value) : 0;
 }

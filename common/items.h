@@ -35,7 +35,7 @@ struct field {
 	const char *key;            /* NULL: an element */
 	size_t index;
 	const cJSON *value;
-	bool embedded; /* its tree was parsed from a string of the item */
+	const cJSON *origin; /* the string of the item that this was parsed from; mostly NULL */
 };
 
 struct item_handler {

@@ -136,6 +136,11 @@ void loader_define(struct loader *loader, enum definition kind, const char *oute
 
 	if (loader_failed(loader))
 		return;
+	outer = intern_string(loader->intern, outer);
+	if (outer == NULL) {
+		loader_no_memory(loader);
+		return;
+	}
 	/* The line of the item costs nothing; that of the field would cost a search in each. */
 	item = field_of_item(loader->item);
 	ret = intern_define(loader->intern, kind, outer, name, field_line(loader->item, &item),

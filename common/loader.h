@@ -65,7 +65,7 @@ void loader_warn(struct loader *loader, const struct field *field, const char *r
 	__attribute__((format(printf, 3, 4)));
 void loader_no_memory(struct loader *loader);
 
-/* The name of an object, whose second definition is refused. */
+/* An object of this name, as read_name() has read it; its second definition is refused. */
 void loader_define(struct loader *loader, enum definition kind, const char *outer, const char *name,
                    const struct field *field);
 

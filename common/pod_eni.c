@@ -19,7 +19,7 @@ static struct field member_any_case(const struct field *parent, const char *key)
 	return (struct field){.parent = parent,
 	                      .key = key,
 	                      .value = cJSON_IsNull(value) ? NULL : value,
-	                      .embedded = true};
+	                      .origin = parent->origin};
 }
 
 static void read_optional_address(struct loader *loader, const struct field *eni, const char *key,
@@ -90,7 +90,7 @@ struct branch_eni *read_pod_eni(struct loader *loader, const struct field *annot
 	if (tree == NULL)
 		return NULL;
 	array.value = tree;
-	array.embedded = true;
+	array.origin = annotation->value;
 	first = field_element(&array, 0, tree->child);
 	eni = arena_alloc(loader->document->arena, sizeof(*eni));
 	if (eni == NULL)

@@ -108,6 +108,7 @@ cJSON *kernel_object(struct sync *sync)
 	cJSON_AddNumberToObject(object, "errors", (double)history->errors);
 	if (history->error.code)
 		cJSON_AddStringToObject(object, "error", history->error.text);
+	cJSON_AddNumberToObject(object, "flowsCut", (double)history->flows_cut);
 	cJSON_AddNumberToObject(object, "ruleSets", (double)history->render.rule_sets);
 	cJSON_AddNumberToObject(object, "elements", (double)history->render.elements);
 	cJSON_AddItemToObject(object, "lastCommit", commit_object(history));

@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "nft-sync/flows.h"
+#include "nft-sync/judge.h"
 #include "nft-sync/resolve.h"
 #include "nft-sync/sync.h"
 
@@ -202,6 +204,26 @@ static void write_branches(struct sync *sync)
 		log_event(LOG_LEVEL_ERROR, "branches-not-written", "text=\"%s\"", failure.text);
 }
 
+/* Flows whose permission went with this commit. */
+static void cut_flows(struct sync *sync, const struct nft_report *report)
+{
+	const struct judge_rules rules = {.group = model_judge_group,
+					  .prefix_list = model_judge_prefix_list,
+					  .context = sync->model};
+	const struct flows_facts facts = {
+		.resolution = sync->resolution, .rules = &rules, .host = &sync->host};
+	struct error failure = {0};
+	uint64_t cut = 0;
+	bool withdrawn = report->elements_deleted > 0 || sync->history.render.rule_sets_compiled > 0;
+	if (sync->config->established_flows != FLOWS_CUT || !report->changed || !withdrawn)
+		return;
+	if (flows_cut(&facts, &cut, &failure) < 0)
+		log_event(LOG_LEVEL_ERROR, "flows-not-cut", "text=\"%s\"", failure.text);
+	sync->history.flows_cut += cut;
+	if (cut > 0)
+		log_event(LOG_LEVEL_INFO, "flows-cut", "count=%llu", (unsigned long long)cut);
+}
+
 static void note_failure(struct sync *sync, const struct error *failure)
 {
 	bool news = strcmp(sync->history.error.text, failure->text) != 0;
@@ -232,6 +254,7 @@ int sync_apply(struct sync *sync, struct error *err)
 			  (unsigned long long)sync->history.errors);
 	sync->history.error = (struct error){0};
 	note_commit(sync, &report, &start);
+	cut_flows(sync, &report);
 	write_branches(sync);
 	return 0;
 }

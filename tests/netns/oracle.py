@@ -23,6 +23,7 @@ SERVICES = {
 }
 PORTS = (6, 17)
 ICMPS = (1, 58)
+TRACKED_ICMP = (8, 13, 15, 17)
 
 
 @dataclasses.dataclass
@@ -382,7 +383,12 @@ class Oracle:
                 return service.backend, service.backend_port
         return destination, port
 
-    def _route(self, entry, source, destination):
+    @staticmethod
+    def _tracked(probe):
+        """The CNI's mark sits on the conntrack entry: what has none takes the branch device."""
+        return probe.protocol != 1 or probe.icmp_type in TRACKED_ICMP
+
+    def _route(self, entry, probe, destination):
         """The ip rules of the lab in order: 10, 20, 512, 1024, 1536, main."""
         network = self.node.network
         for pod in self.node.pods:
@@ -394,9 +400,10 @@ class Oracle:
         if target and not (target.mode == "strict" and target.vlan):
             return target.interface
         version = ipaddress.ip_address(destination).version
-        if entry.startswith("eni") and version == 4 and not network.in_vpc(destination):
+        leaves_vpc = version == 4 and not network.in_vpc(destination)
+        if entry.startswith("eni") and leaves_vpc and self._tracked(probe):
             return "eth0"
-        owner = self.node.pod_at(source)
+        owner = self.node.pod_at(probe.source)
         if owner and owner.vlan and owner.mode == "standard":
             return owner.device
         return "eth0"
@@ -422,7 +429,7 @@ class Oracle:
         while entry is not None:
             original = port
             destination, port = self._translate(destination, probe.protocol, port)
-            leave = self._route(entry, probe.source, destination)
+            leave = self._route(entry, probe, destination)
             hop_limit -= 1 if entry and leave else 0
             found.append(Packet(entry, leave, probe.source, destination, probe.protocol, port,
                                 probe.source_port, original, probe.icmp_type, probe.icmp_code,

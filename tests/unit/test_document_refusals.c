@@ -123,7 +123,7 @@ static void broken_ids_and_names_are_refused(void **state)
 		 "d.json:2: SecurityGroups[0].GroupName: \"\\xe0\\x80\\x80\": expected at most 1024 "
 		 "bytes of UTF-8 without control characters"},
 		{INTERFACE("\"Groups\":[{}]"),
-		 "d.json:1: NetworkInterfaces[0].Groups[0].GroupId: is missing"},
+		 "d.json:2: NetworkInterfaces[0].Groups[0].GroupId: is missing"},
 		{INTERFACE("\"SourceDestCheck\":\"no\""),
 		 "d.json:2: NetworkInterfaces[0].SourceDestCheck: \"no\": expected true or false"},
 		{INTERFACE("\"PrivateIpAddress\":\"10.0.0.1/32\""),

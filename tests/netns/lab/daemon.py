@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
 BINARY = os.path.join(BUILD, "podsg-nft-sync")
 CONTROL = os.path.join(BUILD, "podsgctl")
+SENTINEL_VLAN = 4094
 NODE_NAME = "ip-10-0-0-10.us-west-2.compute.internal"
 
 
@@ -147,7 +148,7 @@ class Daemon:
         The last of a round's documents: a pod that nobody sees. branches.json, which is written
         behind the kernel, names it once everything before it is in force.
         """
-        pod = Pod(f"sentinel-{number}", ("192.0.2.200",), "standard", namespace="sentinel")
+        pod = Pod(f"sentinel-{number}", ("192.0.2.200",), "standard", SENTINEL_VLAN, "sentinel")
         policy = documents.policy("sentinel", "all", ["sg-0eeeeeeeeeeeeeeee"], {})
         documents.write(self.documents, "zz-sentinel.json", documents.listed(
             [documents.pod(pod, NODE_NAME, {}), policy]))
