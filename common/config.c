@@ -202,6 +202,7 @@ static const struct schema_key keys[] = {
 	{"nftSync.branches", TEXT(nft_sync.branches, is_path, ABSOLUTE)},
 	{"nftSync.metrics", TEXT(nft_sync.metrics, is_endpoint, "ADDRESS:PORT, or \"\" for none")},
 	{"nftSync.connmark", set_connmark, AT(nft_sync.connmark), .max = UINT32_MAX},
+	{"nftSync.ownTable", schema_set_flag, AT(nft_sync.own_table)},
 	{"nftSync.dropLog.group", schema_set_u16, AT(nft_sync.drop_log.group), .max = UINT16_MAX},
 	{"nftSync.dropLog.perSecond", schema_set_u32, AT(nft_sync.drop_log.per_second),
          .max = 1000000},
@@ -232,6 +233,7 @@ static struct config *config_new(void)
 	                     .branches = "/run/podsg/branches.json",
 	                     .metrics = "127.0.0.1:9254",
 	                     .connmark = 0x3000,
+	                     .own_table = true,
 	                     .drop_log = {.group = 100, .per_second = 50}},
 	};
 	for (size_t i = 0; i < EXEMPTIONS; i++)

@@ -56,6 +56,7 @@ struct config {
 		const char *branches;
 		const char *metrics;
 		uint32_t connmark; /* exactly two bits: which end has permitted the flow */
+		bool own_table;    /* let the kernel keep others off the table, if it can */
 		struct {
 			uint16_t group;
 			uint32_t per_second;

@@ -16,7 +16,8 @@ struct text {
 	size_t used;
 };
 
-static void text_vappend(struct text *text, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+text_vappend(struct text *text, const char *format, va_list arguments)
 {
 	size_t room = text->size - text->used;
 	int length = vsnprintf(text->buffer + text->used, room, format, arguments);

@@ -52,7 +52,9 @@ static void read_primary_address(struct loader *loader, const struct field *inte
 	const struct prefix *listed = loader->prefixes.items;
 	struct prefix address;
 
-	if (field.value == NULL || !read_address(loader, &field, AF_INET, &address))
+	/* An interface of an IPv6-only subnet has none; some tools say so with "". */
+	if (field.value == NULL || (cJSON_IsString(field.value) && !field.value->valuestring[0]) ||
+	    !read_address(loader, &field, AF_INET, &address))
 		return;
 	for (size_t i = 0; i < loader->prefixes.count; i++) {
 		if (prefix_equal(&listed[i], &address))

@@ -67,8 +67,9 @@ static bool is_name(const char *text)
 }
 
 /* The sentence about a field: file, line, path, value, rule. */
-static void describe(const struct loader *loader, struct error *ret, int code,
-                     const struct field *field, const char *rule, va_list arguments)
+static void __attribute__((format(printf, 5, 0)))
+describe(const struct loader *loader, struct error *ret, int code, const struct field *field,
+         const char *rule, va_list arguments)
 {
 	char path[FIELD_PATH_MAX];
 	char number[NUMBER_TEXT_MAX];

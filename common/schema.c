@@ -372,7 +372,9 @@ static void read_member(struct schema *schema, const char *section, const cJSON 
 	const struct schema_value value = {.path = path, .tree = tree};
 	const struct schema_key *key = find_key(schema, path);
 
-	if (length >= (int)sizeof(path) || (key == NULL && !is_section(schema, path)))
+	/* "node.name: x" at the top is not the key of that path. */
+	if (length >= (int)sizeof(path) || strchr(tree->string, '.') != NULL ||
+	    (key == NULL && !is_section(schema, path)))
 		refuse_unknown(schema, section, &value);
 	else if (cJSON_IsNull(tree))
 		return;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "nft-sync/explain.h"
+#include "nft-sync/way.h"
 
 #define TEXT_MAX 512
 #define PASSES_MAX 2
@@ -178,7 +179,7 @@ static void add_pass(struct explanation *e, const char *in, const char *out)
 	judge(e->facts->resolution, &rules, &e->packet, &pass->verdict);
 }
 
-/* Where a packet for a pod of this node comes in from the fabric. */
+/* Where a packet for a pod of this node comes in once it has been in the fabric. */
 static const char *fabric_side(const struct explanation *e)
 {
 	if (e->request->in[0])
@@ -188,35 +189,35 @@ static const char *fabric_side(const struct explanation *e)
 	return e->facts->resolution->primary_interface;
 }
 
-static bool is_node_address(const struct explanation *e)
+static int leave(const struct explanation *e, char out[static INTERFACE_NAME_MAX],
+		 struct error *err)
 {
-	for (size_t i = 0; i < e->facts->host->address_count; i++)
-		if (prefix_equal(&e->facts->host->addresses[i].address, &e->packet.source))
-			return true;
-	return false;
+	const struct explain_facts *facts = e->facts;
+	if (e->source)
+		return way_out(facts->resolution, facts->host, e->source, &e->packet.source,
+			       &e->packet.destination, out, err);
+	return host_route(facts->host, &e->packet.destination, &e->packet.source, "", 0, out, err);
 }
 
-/* The pass of a packet that begins on this node; false where its way can't be told. */
-static bool first_pass(struct explanation *e, const char *in)
+/* The pass of a packet that begins on this node; false where it ends there. */
+static bool first_pass(struct explanation *e)
 {
 	struct error failure = {0};
 	char out[INTERFACE_NAME_MAX];
-	int r = host_route(e->facts->host, &e->packet.destination, &e->packet.source, in, out,
-			   &failure);
-	if (r < 0) {
+	if (leave(e, out, &failure) < 0) {
 		snprintf(e->problem, sizeof(e->problem), "the node has no route: %s", failure.text);
 		return false;
 	}
-	add_pass(e, in, out);
+	add_pass(e, e->source ? e->source->interface : "", out);
 	return e->passes[0].verdict.permitted;
 }
 
 static void find_passes(struct explanation *e)
 {
-	bool from_here = e->source || is_node_address(e);
+	bool from_here = e->source || way_is_from_node(e->facts->host, &e->packet.source);
 	if (!e->source && !e->destination)
 		return;
-	if (from_here && !first_pass(e, e->source ? e->source->interface : ""))
+	if (from_here && !first_pass(e))
 		return;
 	if (!e->destination)
 		return;

@@ -11,6 +11,7 @@
 #include "common/netlink.h"
 #include "nft-sync/flows.h"
 #include "nft-sync/render_chains.h"
+#include "nft-sync/way.h"
 
 #define FLOWS_MAX 1000000 /* entries kept for deletion at once */
 #define MESSAGE_BYTES 4096
@@ -78,58 +79,31 @@ static bool permits(const struct cutting *cutting, const struct packet *packet,
 	return verdict.permitted;
 }
 
-/* The way out is asked of the routing tables; without a route nothing leaves anyway. */
+/* Without a route nothing leaves anyway. */
 static bool originator_permits(const struct cutting *cutting, struct flow *flow)
 {
 	char out[INTERFACE_NAME_MAX];
 	struct packet *packet = &flow->packet;
-	const struct resolution *resolution = cutting->facts->resolution;
-	const struct branch *end = resolution_branch_at(resolution, &packet->source);
-	if (!(flow->mark & cutting->originator) || !end)
-		return true;
-	if (branch_is_strict_path(end))
-		memcpy(out, end->device, sizeof(out));
-	else if (host_route(cutting->facts->host, &packet->destination, &packet->source,
-			    end->interface, out, NULL) < 0)
+	const struct flows_facts *facts = cutting->facts;
+	const struct branch *end = resolution_branch_at(facts->resolution, &packet->source);
+	if (!(flow->mark & cutting->originator) || !end ||
+	    way_out(facts->resolution, facts->host, end, &packet->source, &packet->destination, out,
+		    NULL) < 0)
 		return true;
 	packet->in = end->interface;
 	packet->out = out;
 	return permits(cutting, packet, end, DIRECTION_EGRESS);
 }
 
-static bool is_node_address(const struct host *host, const struct prefix *address)
-{
-	for (size_t i = 0; i < host->address_count; i++)
-		if (prefix_equal(&host->addresses[i].address, address))
-			return true;
-	return false;
-}
-
-/* Where the first packet came in: the same node, the node itself, the pod's device, or, behind a
- * node port, the primary interface. */
-static const char *way_in(const struct cutting *cutting, const struct flow *flow,
-			  const struct branch *end)
-{
-	const struct resolution *resolution = cutting->facts->resolution;
-	const struct branch *peer = resolution_branch_at(resolution, &flow->packet.source);
-	bool translated = !prefix_equal(&flow->original_destination, &flow->packet.destination);
-	if (branch_is_strict_path(end))
-		return end->device;
-	if (peer && !branch_is_strict_path(peer))
-		return peer->interface;
-	if (is_node_address(cutting->facts->host, &flow->packet.source))
-		return "";
-	return end->device[0] && !translated ? end->device : resolution->primary_interface;
-}
-
 static bool responder_permits(const struct cutting *cutting, struct flow *flow)
 {
 	struct packet *packet = &flow->packet;
-	const struct branch *end =
-		resolution_branch_at(cutting->facts->resolution, &packet->destination);
+	const struct flows_facts *facts = cutting->facts;
+	const struct branch *end = resolution_branch_at(facts->resolution, &packet->destination);
+	bool translated = !prefix_equal(&flow->original_destination, &packet->destination);
 	if (!(flow->mark & cutting->responder) || !end)
 		return true;
-	packet->in = way_in(cutting, flow, end);
+	packet->in = way_in(facts->resolution, facts->host, end, &packet->source, translated);
 	packet->out = end->interface;
 	return permits(cutting, packet, end, DIRECTION_INGRESS);
 }

@@ -29,7 +29,8 @@ static int read_answer(const struct nlmsghdr *message, void *data)
 }
 
 static struct nlmsghdr *route_request(char *buffer, const struct prefix *destination,
-                                      const struct prefix *source, unsigned in_index)
+                                      const struct prefix *source, unsigned in_index,
+                                      uint32_t mark)
 {
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct rtmsg *header;
@@ -47,6 +48,8 @@ static struct nlmsghdr *route_request(char *buffer, const struct prefix *destina
 	}
 	if (in_index != 0)
 		mnl_attr_put_u32(message, RTA_IIF, in_index);
+	if (mark != 0)
+		mnl_attr_put_u32(message, RTA_MARK, mark);
 	return message;
 }
 
@@ -59,7 +62,7 @@ static const char *name_of(const struct host *host, unsigned index)
 }
 
 int host_route(const struct host *host, const struct prefix *destination,
-               const struct prefix *source, const char *in_interface,
+               const struct prefix *source, const char *in_interface, uint32_t mark,
                char ret[static INTERFACE_NAME_MAX], struct error *err)
 {
 	const struct host_link *in = host_link(host, in_interface);
@@ -77,7 +80,8 @@ int host_route(const struct host *host, const struct prefix *destination,
 		return code;
 	(void)prefix_text(destination, text);
 	code = netlink_query(&netlink,
-	                     route_request(buffer, destination, source, in != NULL ? in->index : 0),
+	                     route_request(buffer, destination, source,
+	                                   in != NULL ? in->index : 0, mark),
 	                     read_answer, &answer);
 	netlink_close(&netlink);
 	if (code < 0)

@@ -3,17 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft-sync/index.h"
-#include "nft-sync/members.h"
-
-struct member_group {
-	struct index_entry entry; /* first: the index hands out entries */
-	uint64_t serial;          /* order of creation, for sorting */
-	uint64_t generation;
-	struct member_list *list; /* NULL: empty */
-	uint32_t *references;     /* how many contribute each prefix of list */
-	char id[];
-};
+#include "nft-sync/member_merge.h"
 
 struct membership {
 	struct member_group *group;
@@ -33,13 +23,6 @@ struct members {
 	struct layer layers[MEMBER_LAYERS];
 };
 
-/* What a batch makes of one group, before it is committed. */
-struct merged {
-	struct member_group *group;
-	struct member_list *list;
-	uint32_t *references;
-};
-
 struct merged_groups {
 	struct merged *items;
 	size_t count;
@@ -50,15 +33,6 @@ void member_list_unref(struct member_list *list)
 {
 	if (list != NULL && --list->references == 0)
 		free(list);
-}
-
-static struct member_list *list_new(size_t capacity)
-{
-	struct member_list *list = malloc(sizeof(*list) + capacity * sizeof(struct prefix));
-
-	if (list != NULL)
-		*list = (struct member_list){.references = 1};
-	return list;
 }
 
 static void group_free(struct members *members, struct member_group *group)
@@ -96,30 +70,29 @@ static struct member_group *group_get(struct members *members, const char *id)
 	return group;
 }
 
-static struct member_change *batch_grow(struct member_batch *batch)
+static void batch_reserve(struct member_batch *batch, size_t more)
 {
-	if (batch->count == batch->capacity) {
-		size_t capacity = batch->capacity != 0 ? batch->capacity * 2 : 256;
-		struct member_change *changes =
-			reallocarray(batch->changes, capacity, sizeof(*changes));
+	size_t capacity = batch->capacity != 0 ? batch->capacity : 256;
+	struct member_change *changes;
 
-		if (changes == NULL) {
-			batch->failed = true;
-			return NULL;
-		}
-		batch->changes = changes;
-		batch->capacity = capacity;
+	while (capacity - batch->count < more && capacity <= SIZE_MAX / 2)
+		capacity *= 2;
+	if (capacity == batch->capacity)
+		return;
+	changes = reallocarray(batch->changes, capacity, sizeof(*changes));
+	if (changes == NULL) {
+		batch->failed = true;
+		return;
 	}
-	return &batch->changes[batch->count++];
+	batch->changes = changes;
+	batch->capacity = capacity;
 }
 
-static void batch_add(struct member_batch *batch, struct member_group *group,
-                      const struct prefix *prefix, int by)
+static void batch_push(struct member_batch *batch, struct member_group *group,
+                       const struct prefix *prefix, int by)
 {
-	struct member_change *change = batch_grow(batch);
-
-	if (change != NULL)
-		*change = (struct member_change){group, *prefix, (int8_t)by};
+	if (!batch->failed)
+		batch->changes[batch->count++] = (struct member_change){group, *prefix, (int8_t)by};
 }
 
 void member_batch_add(struct member_batch *batch, const char *group, const struct prefix *prefix,
@@ -129,140 +102,8 @@ void member_batch_add(struct member_batch *batch, const char *group, const struc
 
 	if (found == NULL)
 		batch->failed = true;
-	else
-		batch_add(batch, found, prefix, by);
-}
-
-static int change_compare(const void *a, const void *b)
-{
-	const struct member_change *left = a;
-	const struct member_change *right = b;
-
-	if (left->group != right->group)
-		return left->group->serial < right->group->serial ? -1 : 1;
-	return prefix_compare(&left->prefix, &right->prefix);
-}
-
-/* The run of changes of one prefix of one group that begins at `from`; *by is their sum. */
-static size_t run_end(const struct member_batch *batch, size_t from, int *by)
-{
-	size_t end = from;
-
-	*by = 0;
-	for (; end < batch->count; end++) {
-		if (change_compare(&batch->changes[end], &batch->changes[from]) != 0)
-			break;
-		*by += batch->changes[end].by;
-	}
-	return end;
-}
-
-static size_t group_end(const struct member_batch *batch, size_t from)
-{
-	size_t end = from;
-
-	while (end < batch->count && batch->changes[end].group == batch->changes[from].group)
-		end++;
-	return end;
-}
-
-static bool group_changes(const struct member_batch *batch, size_t from, size_t end)
-{
-	int by;
-
-	for (size_t next; from < end; from = next) {
-		next = run_end(batch, from, &by);
-		if (by != 0)
-			return true;
-	}
-	return false;
-}
-
-static size_t lower_bound(const struct member_list *list, size_t low, const struct prefix *prefix)
-{
-	size_t high = list != NULL ? list->count : 0;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (prefix_compare(&list->prefixes[middle], prefix) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static void copy_members(struct merged *merged, const struct member_group *group, size_t from,
-                         size_t to)
-{
-	size_t at = merged->list->count;
-
-	if (to == from)
-		return;
-	memcpy(&merged->list->prefixes[at], &group->list->prefixes[from],
-	       (to - from) * sizeof(struct prefix));
-	memcpy(&merged->references[at], &group->references[from], (to - from) * sizeof(uint32_t));
-	merged->list->count += to - from;
-}
-
-/* Copies what lies between the changes in one piece: a change costs a search, not a walk. */
-static void merge_changes(struct merged *merged, const struct member_batch *batch, size_t from,
-                          size_t end)
-{
-	const struct member_group *group = merged->group;
-	size_t old_count = group->list != NULL ? group->list->count : 0;
-	size_t old = 0;
-	int by;
-
-	for (size_t next; from < end; from = next) {
-		const struct prefix *prefix = &batch->changes[from].prefix;
-		size_t at = lower_bound(group->list, old, prefix);
-		int64_t references = 0;
-
-		next = run_end(batch, from, &by);
-		copy_members(merged, group, old, at);
-		old = at;
-		if (at < old_count && prefix_compare(&group->list->prefixes[at], prefix) == 0)
-			references = group->references[old++];
-		if (references + by <= 0)
-			continue;
-		merged->list->prefixes[merged->list->count] = *prefix;
-		merged->references[merged->list->count++] = (uint32_t)(references + by);
-	}
-	copy_members(merged, group, old, old_count);
-}
-
-/* A batch that replaces much asks for room that cancels out. A failure to shrink is none. */
-static void merged_shrink(struct merged *merged)
-{
-	size_t count = merged->list->count != 0 ? merged->list->count : 1;
-	void *list = realloc(merged->list, sizeof(*merged->list) + count * sizeof(struct prefix));
-	void *references = reallocarray(merged->references, count, sizeof(uint32_t));
-
-	if (list != NULL)
-		merged->list = list;
-	if (references != NULL)
-		merged->references = references;
-}
-
-static int merge_group(struct merged *merged, const struct member_batch *batch, size_t from,
-                       size_t end)
-{
-	struct member_group *group = batch->changes[from].group;
-	size_t capacity = (group->list != NULL ? group->list->count : 0) + (end - from);
-
-	*merged = (struct merged){.group = group};
-	merged->list = list_new(capacity);
-	merged->references = reallocarray(NULL, capacity, sizeof(uint32_t));
-	if (merged->list == NULL || merged->references == NULL) {
-		free(merged->list);
-		free(merged->references);
-		return -ENOMEM;
-	}
-	merge_changes(merged, batch, from, end);
-	merged_shrink(merged);
-	return 0;
+	batch_reserve(batch, 1);
+	batch_push(batch, found, prefix, by);
 }
 
 static struct merged *merged_grow(struct merged_groups *groups)
@@ -282,13 +123,13 @@ static struct merged *merged_grow(struct merged_groups *groups)
 static int merge_all(struct merged_groups *groups, const struct member_batch *batch)
 {
 	for (size_t from = 0, end; from < batch->count; from = end) {
-		end = group_end(batch, from);
-		if (!group_changes(batch, from, end))
+		end = member_changes_end(batch, from);
+		if (!member_changes_matter(batch, from, end))
 			continue;
 
 		struct merged *merged = merged_grow(groups);
 
-		if (merged == NULL || merge_group(merged, batch, from, end) < 0)
+		if (merged == NULL || member_merge(merged, batch, from, end) < 0)
 			return -ENOMEM;
 		groups->count++;
 	}
@@ -326,13 +167,15 @@ static void merged_groups_done(struct merged_groups *groups)
 	free(groups->items);
 }
 
-/* Nobody is a member: forget the group, or a stream of ever new ids would fill the memory. */
+/* Nobody is a member: forget the group, or a stream of ever new ids would fill the memory. The
+ * batch is sorted, so each group comes once. */
 static void free_empty_groups(struct members *members, const struct member_batch *batch)
 {
 	for (size_t from = 0, end; from < batch->count; from = end) {
 		struct member_group *group = batch->changes[from].group;
 
-		end = group_end(batch, from);
+		end = member_changes_end(batch, from);
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it takes two runs for one group */
 		if (group->list == NULL || group->list->count == 0)
 			group_free(members, group);
 	}
@@ -344,7 +187,7 @@ int members_apply(struct members *members, struct member_batch *batch)
 	int ret = -ENOMEM;
 
 	if (batch->count > 0)
-		qsort(batch->changes, batch->count, sizeof(*batch->changes), change_compare);
+		qsort(batch->changes, batch->count, sizeof(*batch->changes), member_change_compare);
 	if (batch->failed)
 		goto out;
 	ret = merge_all(&groups, batch);
@@ -381,8 +224,9 @@ int members_replace(struct members *members, enum member_layer layer, struct mem
 	new.items = additions_of(batch);
 	if (new.items == NULL)
 		batch->failed = true;
+	batch_reserve(batch, old->count);
 	for (size_t i = 0; i < old->count; i++)
-		batch_add(batch, old->items[i].group, &old->items[i].prefix, -1);
+		batch_push(batch, old->items[i].group, &old->items[i].prefix, -1);
 	ret = members_apply(members, batch);
 	if (ret < 0) {
 		free(new.items);

@@ -46,13 +46,13 @@ static int open_transactions(struct nft *nft, struct error *err)
 	return 0;
 }
 
-int nft_open(const char *table, struct nft **ret, struct error *err)
+int nft_open(const char *table, bool own, struct nft **ret, struct error *err)
 {
 	struct nft *nft = calloc(1, sizeof(*nft));
 	if (!nft)
 		return error_set(err, -ENOMEM, "no memory");
 	strncpy(nft->table, table, sizeof(nft->table) - 1);
-	nft->table_flags = TABLE_OWNER | TABLE_PERSIST;
+	nft->table_flags = own ? TABLE_OWNER | TABLE_PERSIST : 0;
 	int r = open_transactions(nft, err);
 	if (r == 0)
 		r = netlink_open(&nft->queries, NETLINK_NETFILTER, err);
@@ -97,6 +97,7 @@ int nft_watch_read(struct nft *nft, struct nft_tampering *ret)
 		nft_distrust(nft);
 	*ret = nft->watch.found;
 	nft->watch.found.seen = false;
+	nft->watch.found.around_us = false;
 	return 0;
 }
 
@@ -211,9 +212,13 @@ static int ensure_known(struct nft *nft, struct nft_report *report, struct error
 		return 0;
 	report->reread = true;
 	int r = nft_read_image(&nft->queries, nft->table, &nft->read, &report->generation, err);
-	if (r == 0)
-		nft->known = nft->read;
-	return r;
+	if (r < 0)
+		return r;
+	/* Whoever does not own tables leaves an orphan one: its flags can't be taken back. */
+	if (nft->table_flags == 0)
+		nft->read->orphan = false;
+	nft->known = nft->read;
+	return 0;
 }
 
 static int apply_once(struct nft *nft, const struct image *wanted, struct nft_report *report,

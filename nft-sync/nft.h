@@ -27,10 +27,12 @@ struct nft_tampering {
 	bool seen;
 	uint32_t pid;
 	char process[64];
-	char what[160]; /* "table deleted", "set rules-… changed", … */
+	char what[160]; /* "table deleted podsg", "rule added to chain forward", … */
+	bool around_us; /* it deleted tables, and the kernel kept it off ours */
 };
 
-int nft_open(const char *table, struct nft **ret, struct error *err);
+/* own: the kernel is asked to keep other processes off the table (Linux 6.9; else without). */
+int nft_open(const char *table, bool own, struct nft **ret, struct error *err);
 void nft_close(struct nft *nft); /* accepts NULL; the table stays in force */
 
 /*

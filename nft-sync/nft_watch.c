@@ -84,6 +84,8 @@ static void watch_object(struct nft_watch *watch, const struct nlmsghdr *message
 {
 	const struct nfgenmsg *family = mnl_nlmsg_get_payload(message);
 	uint8_t type = (uint8_t)(message->nlmsg_type & 0xff);
+	if (message->nlmsg_pid != watch->own_port && type == NFT_MSG_DELTABLE)
+		watch->deleted = true;
 	if (message->nlmsg_pid == watch->own_port || family->nfgen_family != NFPROTO_INET ||
 	    strcmp(attribute_text(message, ATTRIBUTE_TABLE), watch->table) != 0)
 		return;
@@ -95,13 +97,9 @@ static void watch_object(struct nft_watch *watch, const struct nlmsghdr *message
 	watch->touched = true;
 }
 
-static void watch_generation(struct nft_watch *watch, const struct nlmsghdr *message)
+static void watch_process(struct nft_watch *watch, const struct nlmsghdr *message)
 {
 	struct nlattr *attribute;
-	if (!watch->touched)
-		return;
-	watch->touched = false;
-	watch->found.seen = true;
 	watch->found.pid = 0;
 	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID &&
@@ -109,6 +107,16 @@ static void watch_generation(struct nft_watch *watch, const struct nlmsghdr *mes
 			watch->found.pid = ntohl(mnl_attr_get_u32(attribute));
 	snprintf(watch->found.process, sizeof(watch->found.process), "%s",
 		 attribute_text(message, NFTA_GEN_PROC_NAME));
+}
+
+static void watch_generation(struct nft_watch *watch, const struct nlmsghdr *message)
+{
+	if (watch->touched || watch->deleted)
+		watch_process(watch, message);
+	watch->found.seen |= watch->touched;
+	watch->found.around_us |= watch->deleted && !watch->touched;
+	watch->touched = false;
+	watch->deleted = false;
 }
 
 static int watch_cb(const struct nlmsghdr *message, void *data)

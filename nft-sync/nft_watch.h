@@ -13,6 +13,7 @@ struct nft_watch {
 	struct mnl_socket *socket;
 	const char *table;
 	uint32_t own_port;          /* transactions of this netlink port are ours */
+	bool deleted;               /* another table, by the transaction being read */
 	bool touched;               /* by the transaction being read: its NEWGEN names the process */
 	struct nft_tampering found; /* not yet asked for */
 };

@@ -328,6 +328,10 @@ static void draw_unsourced(struct drawing *drawing)
 		chain->hook = HOOK_POSTROUTING_NAT;
 		chain->priority = PRIORITY_UNSOURCED;
 	}
+	/* A pod that reached itself would take the answer to its own address for a forgery. */
+	give_verdict(match_set(image_chain_rule(chain), SET_HAIRPINS, FIELD_IN, FIELD_OUT,
+			       FIELD_NONE),
+		     VERDICT_RETURN, "");
 	snat_by_map(image_chain_rule(chain), SET_UNSOURCED4, AF_INET);
 	snat_by_map(image_chain_rule(chain), SET_UNSOURCED6, AF_INET6);
 	end(drawing, chain);

@@ -24,18 +24,19 @@ static struct kept_resolution *kept(struct resolution *resolution)
 
 struct resolution *resolution_new(const struct config *config)
 {
-	struct kept_resolution *whole = calloc(1, sizeof(*whole));
+	void *whole = calloc(1, sizeof(struct kept_resolution));
+	struct resolution *resolution = whole;
 
-	if (whole == NULL)
+	if (resolution == NULL)
 		return NULL;
-	whole->resolution.config = config;
-	whole->resolution.primary_interface = "";
-	whole->resolution.arena = arena_new(RESOLUTION_SIZE_MAX);
-	if (whole->resolution.arena == NULL) {
+	resolution->config = config;
+	resolution->primary_interface = "";
+	resolution->arena = arena_new(RESOLUTION_SIZE_MAX);
+	if (resolution->arena == NULL) {
 		free(whole);
 		return NULL;
 	}
-	return &whole->resolution;
+	return resolution;
 }
 
 int resolution_keep(struct resolution *resolution, struct member_list *list)

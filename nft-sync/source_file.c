@@ -154,7 +154,7 @@ int tracked_file_load(struct tracked_file *file, struct model *model, bool *chan
 
 int tracked_file_look(struct tracked_file *file, struct model *model, bool patient, bool *changed)
 {
-	struct file_identity identity;
+	struct file_identity identity = {0};
 	int ret = file_identity_of(file->path, &identity);
 
 	if (ret == -ENOENT)

@@ -33,7 +33,8 @@ static int open_kernel(struct sync *sync, struct error *err)
 {
 	int r = host_watch_open(&sync->host_watch, err);
 	if (r == 0)
-		r = nft_open(sync->config->nft_sync.table, &sync->nft, err);
+		r = nft_open(sync->config->nft_sync.table, sync->config->nft_sync.own_table,
+			     &sync->nft, err);
 	if (r == 0)
 		r = branches_file_open(sync->config->nft_sync.branches, &sync->branches, err);
 	if (r < 0)
@@ -88,12 +89,29 @@ void sync_close(struct sync *sync)
 	memset(sync, 0, sizeof(*sync));
 }
 
+static void note_file(const struct source_file *file)
+{
+	char text[1024];
+	bool good = file->state == SOURCE_FILE_GOOD;
+	log_event(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+		  good ? "document-loaded" : "document-refused", "file=%s in-force=%s objects=%zu%s%s",
+		  file->name, source_file_state_name(file->state), file->objects,
+		  file->error[0] ? " text=" : "",
+		  file->error[0] ? log_quote(file->error, text, sizeof(text)) : "");
+}
+
 int sync_read_files(struct sync *sync, bool *changed, struct error *err)
 {
 	*changed = false;
 	if (!sync->files)
 		return 0;
-	return source_files_read(sync->files, sync->model, changed, err);
+	int r = source_files_read(sync->files, sync->model, changed, err);
+	size_t count;
+	const struct source_file *files = source_files_list(sync->files, &count);
+	for (size_t i = 0; i < count; i++)
+		if (files[i].news)
+			note_file(&files[i]);
+	return r;
 }
 
 int sync_read_host(struct sync *sync, bool *changed, struct error *err)
@@ -116,11 +134,21 @@ static void note_tampering(struct sync *sync, const struct nft_tampering *tamper
 		  log_quote(tampering->what, what, sizeof(what)));
 }
 
+/* Somebody who flushes the whole rule set finds ours locked: worth knowing, nothing to mend. */
+static void note_neighbours(const struct nft_tampering *tampering)
+{
+	char process[160];
+	log_event(LOG_LEVEL_INFO, "tables-deleted-by-another", "process=%s pid=%u ours=kept",
+		  log_quote(tampering->process, process, sizeof(process)), tampering->pid);
+}
+
 void sync_read_watch(struct sync *sync, bool *changed)
 {
 	struct nft_tampering tampering;
 	nft_watch_read(sync->nft, &tampering);
 	*changed = tampering.seen;
+	if (tampering.around_us)
+		note_neighbours(&tampering);
 	if (tampering.seen)
 		note_tampering(sync, &tampering);
 }

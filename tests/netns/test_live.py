@@ -105,6 +105,11 @@ class Live:
             self.daemon.start()
         self.write()
 
+    def forget_table(self):
+        """The next start makes the table anew, with an owner where the kernel knows that."""
+        self.daemon.kill()
+        self.node.run("nft", "delete", "table", "inet", "podsg")
+
     def foreign_gone(self):
         return "aws-cni-like" not in self.node.run("nft", "list", "tables").stdout
 
@@ -163,6 +168,12 @@ def nothing_arrived(intruders):
 
 def rules_only(listing):
     return re.sub(r"counter packets \d+ bytes \d+", "counter", listing)
+
+
+def contents(listing):
+    """What is in the table, whatever order a hash has put it in and whoever owns the table."""
+    listing = re.sub(r"flags owner|# progname \S+", "", rules_only(listing))
+    return sorted(filter(None, re.split(r"[,\n{}=]\s*", listing)))
 
 
 # Documents
@@ -281,10 +292,37 @@ def changes_while_dead_are_applied(live):
 
 # Meddling
 
+def start_without_ownership(live):
+    """
+    As on kernels before 6.9, which let anybody change the table: one that is there already and
+    has no owner cannot be given one.
+    """
+    live.daemon.kill()
+    live.node.run("nft", "delete", "table", "inet", "podsg")
+    live.node.run("nft", "add", "table", "inet", "podsg")
+    live.daemon.start()
+    check("flags owner" not in live.daemon.ruleset(), "the table has an owner")
+
+
+def owned_table_is_left_alone(live):
+    """Where the kernel knows owners, nobody else gets at the rules at all."""
+    if "flags owner" not in live.daemon.ruleset():
+        tap.note("this kernel has no table owner that survives the daemon")
+        return
+    with live.streams() as streams, live.intruders() as intruders:
+        for meddle in (flushed, table_deleted, chain_flushed, rule_inserted):
+            with contextlib.suppress(RuntimeError):
+                meddle(live)
+        time.sleep(0.3)
+        still_running(streams)
+        nothing_arrived(intruders)
+
+
 def repaired(live, what, meddle):
     """Streams live, the window is below a second, an event names the culprit."""
+    start_without_ownership(live)
     mark = len(live.daemon.log_text())
-    before = re.sub(r" # handle \d+", "", rules_only(live.daemon.ruleset()))
+    before = contents(live.daemon.ruleset())
     with live.streams() as streams, live.intruders() as intruders:
         time.sleep(0.2)
         begin = time.monotonic()
@@ -296,7 +334,7 @@ def repaired(live, what, meddle):
         equal(sum(len(x.arrivals) for x in intruders), count, "denied packets after a second")
         tap.note(f"{what}: {count} denied packets got through in {(last - begin) * 1000:.0f} ms")
         still_running(streams)
-    equal(rules_only(live.daemon.ruleset()), before, "the rules after the repair")
+    equal(contents(live.daemon.ruleset()), before, "the rules after the repair")
     log = live.daemon.log_text()[mark:]
     check(re.search(r"process=\"?(nft|conntrack)|comm=\"?nft|by=\"?nft|\bnft\b", log),
           f"no event names nft:\n{log}")
@@ -462,10 +500,13 @@ def cases(live, prober):
     yield "a restart changes no rule and no handle", lambda: restart_changes_nothing(live)
     yield "rules stay while the daemon is dead; what changed meanwhile is applied at start", \
         lambda: changes_while_dead_are_applied(live)
+    yield "a table with an owner withstands flush, delete and insert by nft", \
+        lambda: owned_table_is_left_alone(live)
     for what, meddle in (("flush ruleset", flushed), ("delete table", table_deleted),
                          ("flush chain", chain_flushed), ("insert rule", rule_inserted)):
         yield f"a foreign nft {what} is repaired within a second, an event names nft", \
             lambda what=what, meddle=meddle: repaired(live, what, lambda: meddle(live))
+    live.forget_table()
     yield "an answer to a packet that this end dropped is new traffic", \
         lambda: answers_to_dropped_packets_are_new(live, prober)
     yield "an answer to a permitted packet passes without a rule", \

@@ -147,6 +147,8 @@ class Run:
         if restart:
             daemon.start()
         daemon.wait_sentinel(number)
+        broken = [s for s in daemon.control("status")["sources"] if s["state"] != "good"]
+        tap.equal(broken, [], "documents that were refused")
         maker = ProbeMaker(self.random, node, prober)
         one = Round(node, prober, daemon, daemon.config)
         begin = time.monotonic()

@@ -16,7 +16,7 @@ static enum document_format format_of(const char *text)
 
 /* From a block of exactly its size: a read beyond the end is seen by the sanitizer. */
 static int parse(enum document_format format, const char *text, struct document **ret,
-		 struct error *err)
+                 struct error *err)
 {
 	const char *name = format == DOCUMENT_JSON ? "d.json" : "d.yaml";
 	size_t length = strlen(text);

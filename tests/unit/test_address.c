@@ -61,10 +61,26 @@ static void prefixes_are_read_masked_and_written(void **state)
 static void what_is_no_prefix_is_refused_and_nothing_written(void **state)
 {
 	static const char *const cases[] = {
-		"",	      "/",	       "10.0.0.0/",	"10.0.0.0/33",	"10.0.0.0/-1",
-		"10.0.0/8",   "10.0.0.0/08",   "10.0.0.0/8 ",	" 10.0.0.0/8",	"10.0.0.0/8/8",
-		"10.0.0.256", "010.0.0.1",     "::/129",	"::/1280",	"2001:db8::1::/64",
-		"g::/16",     "10.0.0.0/+8",   "10.0.0.0/0x8",	"fe80::1%eth0", "10.0.0.0/999999999999",
+		"",
+		"/",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/-1",
+		"10.0.0/8",
+		"10.0.0.0/08",
+		"10.0.0.0/8 ",
+		" 10.0.0.0/8",
+		"10.0.0.0/8/8",
+		"10.0.0.256",
+		"010.0.0.1",
+		"::/129",
+		"::/1280",
+		"2001:db8::1::/64",
+		"g::/16",
+		"10.0.0.0/+8",
+		"10.0.0.0/0x8",
+		"fe80::1%eth0",
+		"10.0.0.0/999999999999",
 		"1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20:21:22:23:24:25:26",
 	};
 	const struct prefix untouched = {.family = 99, .length = 7};
@@ -98,10 +114,14 @@ static void a_prefix_contains_itself_and_what_is_inside(void **state)
 		const char *inner;
 		bool contains;
 	} cases[] = {
-		{"10.0.0.0/8", "10.255.0.0/16", true}, {"10.0.0.0/8", "10.0.0.0/8", true},
-		{"10.0.0.0/8", "11.0.0.0/16", false},  {"10.0.0.0/16", "10.0.0.0/8", false},
-		{"0.0.0.0/0", "1.2.3.4", true},	       {"0.0.0.0/0", "::1", false},
-		{"::/0", "10.0.0.0/8", false},	       {"10.0.0.0/9", "10.128.0.0", false},
+		{"10.0.0.0/8", "10.255.0.0/16", true},
+		{"10.0.0.0/8", "10.0.0.0/8", true},
+		{"10.0.0.0/8", "11.0.0.0/16", false},
+		{"10.0.0.0/16", "10.0.0.0/8", false},
+		{"0.0.0.0/0", "1.2.3.4", true},
+		{"0.0.0.0/0", "::1", false},
+		{"::/0", "10.0.0.0/8", false},
+		{"10.0.0.0/9", "10.128.0.0", false},
 		{"2001:db8::/33", "2001:db8:8000::", false},
 		{"2001:db8::/33", "2001:db8:7fff::", true},
 	};
@@ -118,8 +138,8 @@ static void a_prefix_contains_itself_and_what_is_inside(void **state)
 static void a_prefix_sorts_before_everything_inside_it(void **state)
 {
 	static const char *const sorted[] = {
-		"0.0.0.0/0",  "10.0.0.0/8",    "10.0.0.0/16", "10.0.0.0", "10.0.0.1",
-		"10.1.0.0/16", "11.0.0.0/8", "::/0",	      "::",	  "2001:db8::/32",
+		"0.0.0.0/0",   "10.0.0.0/8", "10.0.0.0/16", "10.0.0.0", "10.0.0.1",
+		"10.1.0.0/16", "11.0.0.0/8", "::/0",        "::",       "2001:db8::/32",
 	};
 
 	(void)state;
@@ -163,10 +183,10 @@ static struct prefix random_prefix(void)
 	/* Few bits differ, so that prefixes often nest. */
 	if (rand() % 2)
 		(void)snprintf(text, sizeof(text), "10.%d.0.%d/%d", rand() % 4, rand() % 4,
-			       rand() % 33);
+		               rand() % 33);
 	else
 		(void)snprintf(text, sizeof(text), "2001:db8:%x::%x/%d", rand() % 4, rand() % 4,
-			       rand() % 129);
+		               rand() % 129);
 	ret = prefix(text);
 	return ret;
 }

@@ -82,13 +82,13 @@ static void the_file_has_the_agreed_form(void **state)
 	write_branches(place);
 	assert_string_equal(
 		content(place),
-		"{\"version\":1,\"generation\":1,\"branches\":[{\"interface\":\"vlane34aba5891b\","
-		"\"device\":\"vlan.eth.3\",\"pod\":\"ns/"
-	        "pod\",\"namespace\":\"ns\",\"name\":\"pod\","
-		"\"uid\":\"u1\",\"created\":1767225600,\"mode\":\"strict\",\"sourceDestCheck\":"
-	        "true,"
-		"\"addresses\":[\"10.0.0.5\"],\"groups\":[\"sg-1\"],\"dns\":{\"udp\":false,\"tcp\":"
-		"false,\"reason\":\"none of its security groups is known\"}}]}\n");
+		"{\"version\":1,\"generation\":1,\"branches\":["
+		"{\"interface\":\"vlane34aba5891b\",\"device\":\"vlan.eth.3\","
+		"\"pod\":\"ns/pod\",\"namespace\":\"ns\",\"name\":\"pod\",\"uid\":\"u1\","
+		"\"created\":1767225600,\"mode\":\"strict\",\"sourceDestCheck\":true,"
+		"\"addresses\":[\"10.0.0.5\"],\"groups\":[\"sg-1\"],"
+		"\"dns\":{\"udp\":false,\"tcp\":false,"
+		"\"reason\":\"none of its security groups is known\"}}]}\n");
 }
 
 static void the_generation_rises_only_when_the_content_changes(void **state)
@@ -125,7 +125,8 @@ static void a_failure_to_write_is_returned_and_tried_again(void **state)
 	                                     place->setting.model, NULL, 0, &err),
 	                 -ENOENT);
 	assert_non_null(strstr(err.text, place->path));
-	assert_non_null(mkdtemp(strcpy(place->directory, "/tmp/podsg-branches-XXXXXX")));
+	assert_non_null(mkdtemp(memcpy(place->directory, "/tmp/podsg-branches-XXXXXX",
+	                               sizeof("/tmp/podsg-branches-XXXXXX"))));
 	branches_file_close(place->file);
 	(void)snprintf(place->path, sizeof(place->path), "%.40s/branches.json", place->directory);
 	assert_int_equal(branches_file_open(place->path, &place->file, NULL), 0);

@@ -105,7 +105,8 @@ static void the_file_of_the_design_means_the_defaults(void **state)
 		"          metrics: \"127.0.0.1:9254\", dropLog: {group: 100, perSecond: 50}}\n"
 		"dns: {clusterServers: [], listen: [169.254.20.10],\n"
 		"      memory: 64MiB}\n"
-		"hooks: {failurePolicy: fail, attachTimeout: 10s, journal: /var/lib/podsg/journal}\n");
+		"hooks: {failurePolicy: fail, attachTimeout: 10s, journal: "
+		"/var/lib/podsg/journal}\n");
 
 	(void)state;
 	assert_defaults(config);
@@ -114,23 +115,24 @@ static void the_file_of_the_design_means_the_defaults(void **state)
 
 static void every_key_has_its_effect(void **state)
 {
-	struct config *config = parse("node: {name: n1, primaryInterface: ens5,"
-				      " securityGroups: [sg-1, sg-2], addresses: [10.0.0.1, '::1']}\n"
-				      "enforcingMode: standard\n"
-				      "standardNodeGroups: never\n"
-				      "establishedFlows: cut\n"
-				      "withoutEni: ignore\n"
-				      "vethPrefix: cali\n"
-				      "vpcCidrs: [10.0.0.0/16, '2001:db8::/56']\n"
-				      "exempt: {vpc-dns: false, hairpin: false}\n"
-				      "sources: {files: {directory: ''}}\n"
-				      "nftSync:\n"
-				      "  table: other_1\n"
-				      "  socket: /a\n"
-				      "  branches: /b\n"
-				      "  metrics: '[::1]:1'\n"
-				      "  connmark: 0x80000001\n"
-				      "  dropLog: {group: 0, perSecond: 1000}\n");
+	struct config *config =
+		parse("node: {name: n1, primaryInterface: ens5,"
+	              " securityGroups: [sg-1, sg-2], addresses: [10.0.0.1, '::1']}\n"
+	              "enforcingMode: standard\n"
+	              "standardNodeGroups: never\n"
+	              "establishedFlows: cut\n"
+	              "withoutEni: ignore\n"
+	              "vethPrefix: cali\n"
+	              "vpcCidrs: [10.0.0.0/16, '2001:db8::/56']\n"
+	              "exempt: {vpc-dns: false, hairpin: false}\n"
+	              "sources: {files: {directory: ''}}\n"
+	              "nftSync:\n"
+	              "  table: other_1\n"
+	              "  socket: /a\n"
+	              "  branches: /b\n"
+	              "  metrics: '[::1]:1'\n"
+	              "  connmark: 0x80000001\n"
+	              "  dropLog: {group: 0, perSecond: 1000}\n");
 
 	(void)state;
 	assert_string_equal(config->node.name, "n1");
@@ -178,21 +180,23 @@ static void unknown_keys_are_refused_with_their_line(void **state)
 {
 	static const char *const cases[][2] = {
 		{"version: 1\nenforcingmode: strict\n",
-		 "c:2: enforcingmode: \"strict\": unknown key, did you mean enforcingMode?"},
+	         "c:2: enforcingmode: \"strict\": unknown key, did you mean enforcingMode?"},
 		{"nod:\n  name: x\n", "c:1: nod: unknown key, did you mean node?"},
 		{"node:\n  nmae: x\n", "c:2: node.nmae: \"x\": unknown key, did you mean name?"},
-		{"exempt: {imd: true}\n", "c:1: exempt.imd: \"true\": unknown key, did you mean imds?"},
+		{"exempt: {imd: true}\n",
+	         "c:1: exempt.imd: \"true\": unknown key, did you mean imds?"},
 		{"nftSync:\n  dropLog: {persecond: 5}\n",
-		 "c:2: nftSync.dropLog.persecond: \"5\": unknown key, did you mean perSecond?"},
+	         "c:2: nftSync.dropLog.persecond: \"5\": unknown key, did you mean perSecond?"},
 		{"sources: {kuberntes: {}}\n",
-		 "c:1: sources.kuberntes: unknown key, did you mean kubernetes?"},
+	         "c:1: sources.kuberntes: unknown key, did you mean kubernetes?"},
 		{"colour: red\n", "c:1: colour: \"red\": unknown key"},
 		{"node: {name: x, \"\": y}\n", "c:1: node.: \"y\": unknown key"},
-		{"node.name: x\n", "c:1: node.name: \"x\": given with a dot, expected sections"},
-		{"{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1}",
-		 "c:1: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		 "aaaaaaaaaaaaaaaaaaa: \"1\": unknown key"},
+		{"node.name: x\n", "c:1: node.name: \"x\": unknown key"},
+		{"{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	         "aa"
+	         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1}",
+	         "c:1: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	         "aaaaaaaaaaaaaaaaaaa: \"1\": unknown key"},
 	};
 
 	(void)state;
@@ -208,66 +212,68 @@ static void values_are_checked(void **state)
 		{"node: x\n", "c:1: node: \"x\": expected a section"},
 		{"node: {name: a b}\n", "c:1: node.name: \"a b\": expected a name without spaces"},
 		{"node: {name: 5}\n", "c:1: node.name: \"5\": expected a name without spaces"},
-		{"node: {primaryInterface: a/b}\n",
-		 "c:1: node.primaryInterface: \"a/b\": expected the name of an interface, at most 15 "
-		 "characters"},
+		{"node: {primaryInterface: a/b}\n", "c:1: node.primaryInterface: \"a/b\": expected "
+	                                            "the name of an interface, at most 15 "
+	                                            "characters"},
 		{"node: {securityGroups: sg-1}\n",
-		 "c:1: node.securityGroups: \"sg-1\": expected a list"},
+	         "c:1: node.securityGroups: \"sg-1\": expected a list"},
 		{"node:\n  securityGroups:\n  - sg-1\n  - ''\n",
-		 "c:4: node.securityGroups: \"\": must not be empty"},
+	         "c:4: node.securityGroups: \"\": must not be empty"},
 		{"node: {addresses: [10.0.0.1/32]}\n",
-		 "c:1: node.addresses: \"10.0.0.1/32\": expected an IPv4 or IPv6 address"},
+	         "c:1: node.addresses: \"10.0.0.1/32\": expected an IPv4 or IPv6 address"},
 		{"enforcingMode: loose\n",
-		 "c:1: enforcingMode: \"loose\": expected strict or standard"},
+	         "c:1: enforcingMode: \"loose\": expected strict or standard"},
 		{"standardNodeGroups: sometimes\n",
-		 "c:1: standardNodeGroups: \"sometimes\": expected crossing, always or never"},
+	         "c:1: standardNodeGroups: \"sometimes\": expected crossing, always or never"},
 		{"establishedFlows: true\n",
-		 "c:1: establishedFlows: \"true\": expected keep or cut"},
+	         "c:1: establishedFlows: \"true\": expected keep or cut"},
 		{"withoutEni: no\n", "c:1: withoutEni: \"no\": expected ignore or enforce"},
-		{"vethPrefix: vlan\n",
-		 "c:1: vethPrefix: \"vlan\": expected 1 to 4 letters or digits, other than eth, lo and "
-		 "vlan"},
-		{"vethPrefix: abcde\n",
-		 "c:1: vethPrefix: \"abcde\": expected 1 to 4 letters or digits, other than eth, lo and "
-		 "vlan"},
+		{"vethPrefix: vlan\n", "c:1: vethPrefix: \"vlan\": expected 1 to 4 letters or "
+	                               "digits, other than eth, lo and "
+	                               "vlan"},
+		{"vethPrefix: abcde\n", "c:1: vethPrefix: \"abcde\": expected 1 to 4 letters or "
+	                                "digits, other than eth, lo and "
+	                                "vlan"},
 		{"vethPrefix: ''\n",
-		 "c:1: vethPrefix: \"\": expected 1 to 4 letters or digits, other than eth, lo and "
-		 "vlan"},
+	         "c:1: vethPrefix: \"\": expected 1 to 4 letters or digits, other than eth, lo and "
+	         "vlan"},
 		{"vpcCidrs:\n- 10.0.0.0/16\n- 10.0.0.0/33\n",
-		 "c:3: vpcCidrs: \"10.0.0.0/33\": expected an IPv4 or IPv6 prefix"},
+	         "c:3: vpcCidrs: \"10.0.0.0/33\": expected an IPv4 or IPv6 prefix"},
 		{"vpcCidrs: [10.0.0.1/16]\n",
-		 "c:1: vpcCidrs: \"10.0.0.1/16\": has bits behind its length: write 10.0.0.0/16"},
+	         "c:1: vpcCidrs: \"10.0.0.1/16\": has bits behind its length: write 10.0.0.0/16"},
 		{"exempt: {imds: off}\n", "c:1: exempt.imds: \"off\": expected true or false"},
 		{"sources: {files: {directory: documents}}\n",
-		 "c:1: sources.files.directory: \"documents\": expected an absolute path, or \"\" for "
-		 "none"},
+	         "c:1: sources.files.directory: \"documents\": expected an absolute path, or \"\" "
+	         "for "
+	         "none"},
 		{"sources: {ec2: yes}\n", "c:1: sources.ec2: \"yes\": expected a section"},
 		{"nftSync: {table: 1a}\n",
-		 "c:1: nftSync.table: \"1a\": expected an nftables identifier"},
+	         "c:1: nftSync.table: \"1a\": expected an nftables identifier"},
 		{"nftSync: {table: 'a b'}\n",
-		 "c:1: nftSync.table: \"a b\": expected an nftables identifier"},
+	         "c:1: nftSync.table: \"a b\": expected an nftables identifier"},
 		{"nftSync: {branches: ''}\n",
-		 "c:1: nftSync.branches: \"\": expected an absolute path"},
+	         "c:1: nftSync.branches: \"\": expected an absolute path"},
 		{"nftSync: {metrics: '9254'}\n",
-		 "c:1: nftSync.metrics: \"9254\": expected ADDRESS:PORT, or \"\" for none"},
+	         "c:1: nftSync.metrics: \"9254\": expected ADDRESS:PORT, or \"\" for none"},
 		{"nftSync: {metrics: '::1:9254'}\n",
-		 "c:1: nftSync.metrics: \"::1:9254\": expected ADDRESS:PORT, or \"\" for none"},
+	         "c:1: nftSync.metrics: \"::1:9254\": expected ADDRESS:PORT, or \"\" for none"},
 		{"nftSync: {metrics: '[]:1'}\n",
-		 "c:1: nftSync.metrics: \"[]:1\": expected ADDRESS:PORT, or \"\" for none"},
+	         "c:1: nftSync.metrics: \"[]:1\": expected ADDRESS:PORT, or \"\" for none"},
 		{"nftSync: {metrics: '127.0.0.1:65536'}\n",
-		 "c:1: nftSync.metrics: \"127.0.0.1:65536\": expected ADDRESS:PORT, or \"\" for none"},
+	         "c:1: nftSync.metrics: \"127.0.0.1:65536\": expected ADDRESS:PORT, or \"\" for "
+	         "none"},
 		{"nftSync: {metrics: ':1'}\n",
-		 "c:1: nftSync.metrics: \":1\": expected ADDRESS:PORT, or \"\" for none"},
-		{"nftSync: {connmark: 0x7000}\n",
-		 "c:1: nftSync.connmark: \"28672\": expected a mask of exactly two bits, like 0x3000"},
+	         "c:1: nftSync.metrics: \":1\": expected ADDRESS:PORT, or \"\" for none"},
+		{"nftSync: {connmark: 0x7000}\n", "c:1: nftSync.connmark: \"28672\": expected a "
+	                                          "mask of exactly two bits, like 0x3000"},
 		{"nftSync: {connmark: -1}\n",
-		 "c:1: nftSync.connmark: \"-1\": expected a mask of exactly two bits, like 0x3000"},
+	         "c:1: nftSync.connmark: \"-1\": expected a mask of exactly two bits, like 0x3000"},
 		{"nftSync: {dropLog: {group: 65536}}\n",
-		 "c:1: nftSync.dropLog.group: \"65536\": expected a whole number, 0 to 65535"},
+	         "c:1: nftSync.dropLog.group: \"65536\": expected a whole number, 0 to 65535"},
 		{"nftSync: {dropLog: {perSecond: 1.5}}\n",
-		 "c:1: nftSync.dropLog.perSecond: \"1.5\": expected a whole number, 0 to 1000000"},
+	         "c:1: nftSync.dropLog.perSecond: \"1.5\": expected a whole number, 0 to 1000000"},
 		{"nftSync: {dropLog: {perSecond: .nan}}\n",
-		 "c:1: nftSync.dropLog.perSecond: \"nan\": expected a whole number, 0 to 1000000"},
+	         "c:1: nftSync.dropLog.perSecond: \"nan\": expected a whole number, 0 to 1000000"},
 		{"node: {name: a}\nnode: {name: b}\n", "c:2: node: given twice"},
 		{"- a\n", "c:1: expected sections and keys"},
 		{"version: 1\n---\nversion: 1\n", "c:3: a second document: expected one"},
@@ -296,7 +302,7 @@ static void text_that_is_not_yaml_is_refused(void **state)
 {
 	(void)state;
 	assert_refused("node: {name: x\n", -EBADMSG,
-		       "c:2: not YAML: did not find expected ',' or '}'");
+	               "c:2: not YAML: did not find expected ',' or '}'");
 }
 
 static void a_file_that_is_not_there_is_an_error(void **state)
@@ -307,7 +313,7 @@ static void a_file_that_is_not_there_is_an_error(void **state)
 	(void)state;
 	assert_int_equal(config_load("/nonexistent/podsg.yaml", &config, &err), -ENOENT);
 	assert_string_equal(err.text,
-			    "/nonexistent/podsg.yaml: cannot open: No such file or directory");
+	                    "/nonexistent/podsg.yaml: cannot open: No such file or directory");
 }
 
 static void modes_have_names(void **state)

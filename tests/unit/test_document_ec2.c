@@ -51,7 +51,7 @@ static void a_group_has_a_rule_for_every_peer_of_every_permission(void **state)
 		"tcp/443-444 from sg-0b2",
 	};
 	static const char *const egress[] = {"every protocol to 0.0.0.0/0",
-					     "every protocol to ::/0"};
+	                                     "every protocol to ::/0"};
 	struct document *document = load_json(described_groups);
 	const struct security_group *group = &document->groups[0];
 	char text[RULE_TEXT_MAX];
@@ -64,14 +64,14 @@ static void a_group_has_a_rule_for_every_peer_of_every_permission(void **state)
 	assert_int_equal(group->line, 3);
 	assert_int_equal(group->rule_count[DIRECTION_INGRESS], 4);
 	for (size_t i = 0; i < 4; i++)
-		assert_string_equal(rule_text(&group->rules[DIRECTION_INGRESS][i], DIRECTION_INGRESS,
-					      text, sizeof(text)),
-				    ingress[i]);
+		assert_string_equal(rule_text(&group->rules[DIRECTION_INGRESS][i],
+		                              DIRECTION_INGRESS, text, sizeof(text)),
+		                    ingress[i]);
 	assert_int_equal(group->rule_count[DIRECTION_EGRESS], 2);
 	for (size_t i = 0; i < 2; i++)
 		assert_string_equal(rule_text(&group->rules[DIRECTION_EGRESS][i], DIRECTION_EGRESS,
-					      text, sizeof(text)),
-				    egress[i]);
+		                              text, sizeof(text)),
+		                    egress[i]);
 	assert_string_equal(group->rules[DIRECTION_INGRESS][0].description, "all");
 	assert_string_equal(group->rules[DIRECTION_INGRESS][1].description, "");
 	assert_string_equal(group->rules[DIRECTION_INGRESS][3].description, "callers");
@@ -114,9 +114,9 @@ static void protocols_and_ports_are_ec2s(void **state)
 		char text[256];
 
 		(void)snprintf(text, sizeof(text),
-			       "{\"SecurityGroups\":[{\"GroupId\":\"sg-1\",\"IpPermissions\":[{%s,"
-			       "\"UserIdGroupPairs\":[{\"GroupId\":\"sg-1\"}]}]}]}",
-			       cases[i].permission);
+		               "{\"SecurityGroups\":[{\"GroupId\":\"sg-1\",\"IpPermissions\":[{%s,"
+		               "\"UserIdGroupPairs\":[{\"GroupId\":\"sg-1\"}]}]}]}",
+		               cases[i].permission);
 		document = load_json(text);
 		rule = document->groups[0].rules[DIRECTION_INGRESS];
 		assert_int_equal(rule->protocol, cases[i].protocol);
@@ -132,7 +132,8 @@ static void an_interface_has_all_its_private_addresses(void **state)
 		"10.0.0.5", "10.0.0.6", "2001:db8::5", "10.0.1.0/28", "2001:db8:0:1::/80",
 	};
 	struct document *document = load_json(
-		"{\"NetworkInterfaces\":[{\"NetworkInterfaceId\":\"eni-1\",\"SourceDestCheck\":false,"
+		"{\"NetworkInterfaces\":[{\"NetworkInterfaceId\":\"eni-1\",\"SourceDestCheck\":"
+		"false,"
 		"\"Association\":{\"PublicIp\":\"198.51.100.1\"},"
 		"\"Groups\":[{\"GroupName\":\"a\",\"GroupId\":\"sg-1\"},{\"GroupId\":\"sg-2\"}],"
 		"\"PrivateIpAddress\":\"10.0.0.5\",\"PrivateIpAddresses\":["
@@ -162,10 +163,11 @@ static void an_interface_has_all_its_private_addresses(void **state)
 
 static void a_group_that_occurs_often_is_kept_once(void **state)
 {
-	struct document *document = load_json(
-		"{\"NetworkInterfaces\":[{\"NetworkInterfaceId\":\"eni-1\",\"Groups\":[{\"GroupId\":"
-		"\"sg-1\"}]},{\"NetworkInterfaceId\":\"eni-2\",\"Groups\":[{\"GroupId\":\"sg-1\"}]}],"
-		"\"SecurityGroups\":[{\"GroupId\":\"sg-1\"}]}");
+	struct document *document = load_json("{\"NetworkInterfaces\":[{\"NetworkInterfaceId\":"
+	                                      "\"eni-1\",\"Groups\":[{\"GroupId\":"
+	                                      "\"sg-1\"}]},{\"NetworkInterfaceId\":\"eni-2\","
+	                                      "\"Groups\":[{\"GroupId\":\"sg-1\"}]}],"
+	                                      "\"SecurityGroups\":[{\"GroupId\":\"sg-1\"}]}");
 
 	(void)state;
 	assert_ptr_equal(document->interfaces[0].groups[0], document->interfaces[1].groups[0]);
@@ -216,8 +218,8 @@ static void entries_belong_to_the_list_whose_id_was_added(void **state)
 static void a_list_and_its_entries_may_stand_in_one_file(void **state)
 {
 	struct document *document = load_yaml("PrefixLists: [{PrefixListId: pl-1}]\n---\n"
-					      "PrefixListId: pl-1\nEntries: [{Cidr: 10.0.0.0/8}]\n"
-					      "---\nPrefixListId: pl-2\nEntries: []\n");
+	                                      "PrefixListId: pl-1\nEntries: [{Cidr: 10.0.0.0/8}]\n"
+	                                      "---\nPrefixListId: pl-2\nEntries: []\n");
 
 	(void)state;
 	assert_int_equal(document->prefix_list_count, 3);
@@ -230,14 +232,14 @@ static void a_list_and_its_entries_may_stand_in_one_file(void **state)
 static void yaml_says_the_same(void **state)
 {
 	struct document *document = load_yaml("SecurityGroups:\n"
-					      "- GroupId: sg-1\n"
-					      "  IpPermissions:\n"
-					      "  - IpProtocol: 6\n"
-					      "    FromPort: 80\n"
-					      "    ToPort: 80\n"
-					      "    IpRanges:\n"
-					      "    - CidrIp: 10.0.0.0/8\n"
-					      "- GroupId: sg-2\n");
+	                                      "- GroupId: sg-1\n"
+	                                      "  IpPermissions:\n"
+	                                      "  - IpProtocol: 6\n"
+	                                      "    FromPort: 80\n"
+	                                      "    ToPort: 80\n"
+	                                      "    IpRanges:\n"
+	                                      "    - CidrIp: 10.0.0.0/8\n"
+	                                      "- GroupId: sg-2\n");
 
 	(void)state;
 	assert_int_equal(document->group_count, 2);
@@ -267,18 +269,19 @@ static void nothing_listed_is_not_an_error(void **state)
 
 static void host_bits_are_masked_with_a_warning(void **state)
 {
-	const char *text = "{\"SecurityGroups\":[{\"GroupId\":\"sg-1\",\"IpPermissions\":[{"
-			   "\"IpProtocol\":\"-1\",\"IpRanges\":[\n{\"CidrIp\":\"10.1.2.3/8\"}]}]}]}";
+	const char *text =
+		"{\"SecurityGroups\":[{\"GroupId\":\"sg-1\",\"IpPermissions\":[{"
+		"\"IpProtocol\":\"-1\",\"IpRanges\":[\n{\"CidrIp\":\"10.1.2.3/8\"}]}]}]}";
 	struct document *document = load_json(text);
 	char rule[RULE_TEXT_MAX];
 
 	(void)state;
 	assert_string_equal(rule_text(document->groups[0].rules[DIRECTION_INGRESS],
-				      DIRECTION_INGRESS, rule, sizeof(rule)),
-			    "every protocol from 10.0.0.0/8");
+	                              DIRECTION_INGRESS, rule, sizeof(rule)),
+	                    "every protocol from 10.0.0.0/8");
 	document_free(document);
 	assert_warns(text, "d.json:2: SecurityGroups[0].IpPermissions[0].IpRanges[0].CidrIp: "
-			   "\"10.1.2.3/8\": has bits behind its length, read as 10.0.0.0/8");
+	                   "\"10.1.2.3/8\": has bits behind its length, read as 10.0.0.0/8");
 }
 
 int main(void)

@@ -58,7 +58,7 @@ static void the_format_is_the_ending_of_the_name(void **state)
 	} cases[] = {
 		{"a.json", 0, DOCUMENT_JSON}, {"/x/a.yaml", 0, DOCUMENT_YAML},
 		{"a.yml", 0, DOCUMENT_YAML},  {"a.json.tmp", -EINVAL, 0},
-		{"json", -EINVAL, 0},	      {"", -EINVAL, 0},
+		{"json", -EINVAL, 0},         {"", -EINVAL, 0},
 		{".json", 0, DOCUMENT_JSON},  {"a.JSON", -EINVAL, 0},
 	};
 
@@ -98,8 +98,9 @@ static void what_is_no_regular_file_is_refused_without_waiting(void **state)
 	assert_not_loaded("d.json", -EINVAL, "d.json: not a regular file");
 	rmdir("d.json");
 	assert_not_loaded("absent.json", -ENOENT,
-			  "absent.json: cannot open: No such file or directory");
-	assert_not_loaded("a.txt", -EINVAL, "a.txt: expected a name ending in .json, .yaml or .yml");
+	                  "absent.json: cannot open: No such file or directory");
+	assert_not_loaded("a.txt", -EINVAL,
+	                  "a.txt: expected a name ending in .json, .yaml or .yml");
 }
 
 static void a_file_that_is_too_large_is_not_read(void **state)
@@ -111,7 +112,7 @@ static void a_file_that_is_too_large_is_not_read(void **state)
 	assert_int_equal(ftruncate(fd, 100 << 20), 0);
 	close(fd);
 	assert_not_loaded("large.json", -EFBIG,
-			  "large.json: 104857600 bytes: at most 67108864 are accepted");
+	                  "large.json: 104857600 bytes: at most 67108864 are accepted");
 	unlink("large.json");
 }
 
@@ -157,8 +158,8 @@ static void more_rules_than_allowed_are_refused(void **state)
 
 	(void)state;
 	assert_refused(text, -EINVAL,
-		       "d.json:1: SecurityGroups[0].IpPermissions[0].IpRanges[2000]: the group has "
-		       "more than 2000 rules in a direction");
+	               "d.json:1: SecurityGroups[0].IpPermissions[0].IpRanges[2000]: the group has "
+	               "more than 2000 rules in a direction");
 	free(text);
 }
 
@@ -168,8 +169,8 @@ static void a_million_rules_are_refused_before_they_cost_anything(void **state)
 
 	(void)state;
 	assert_refused(text, -EFBIG,
-		       "d.json:1: SecurityGroups[0]: larger than one object may be: 131072 values, "
-		       "4194304 bytes");
+	               "d.json:1: SecurityGroups[0]: larger than one object may be: 131072 values, "
+	               "4194304 bytes");
 	free(text);
 }
 
@@ -194,17 +195,20 @@ static void members_given_again_and_again_are_limited_as_a_whole(void **state)
 	char *lists = repeated("{", "\"items\":[],", ITEM_VALUES_MAX + 1, "\"x\":0}");
 
 	(void)state;
-	assert_refused(members, -EFBIG,
-		       "d.json:1: spec: larger than one object may be: 131072 values, 4194304 bytes");
-	assert_refused(lists, -EFBIG,
-		       "d.json:1: items: larger than one object may be: 131072 values, 4194304 bytes");
+	assert_refused(
+		members, -EFBIG,
+		"d.json:1: spec: larger than one object may be: 131072 values, 4194304 bytes");
+	assert_refused(
+		lists, -EFBIG,
+		"d.json:1: items: larger than one object may be: 131072 values, 4194304 bytes");
 	free(members);
 	free(lists);
 }
 
 static void what_is_not_read_is_passed_over_at_any_size(void **state)
 {
-	char *text = repeated("{\"SecurityGroups\":[],\"other\":[", "[{}],", ITEM_VALUES_MAX, "0]}");
+	char *text =
+		repeated("{\"SecurityGroups\":[],\"other\":[", "[{}],", ITEM_VALUES_MAX, "0]}");
 
 	(void)state;
 	document_free(load_json(text));
@@ -213,10 +217,10 @@ static void what_is_not_read_is_passed_over_at_any_size(void **state)
 
 static void warnings_beyond_the_maximum_are_counted_only(void **state)
 {
-	char *text = repeated("{\"SecurityGroups\":[{\"GroupId\":\"sg-1\",\"IpPermissions\":[{"
-			      "\"IpProtocol\":\"-1\",\"IpRanges\":[",
-			      "{\"CidrIp\":\"10.0.0.1/8\"},", 100,
-			      "{\"CidrIp\":\"10.0.0.0/8\"}]}]}]}");
+	char *text =
+		repeated("{\"SecurityGroups\":[{\"GroupId\":\"sg-1\",\"IpPermissions\":[{"
+	                 "\"IpProtocol\":\"-1\",\"IpRanges\":[",
+	                 "{\"CidrIp\":\"10.0.0.1/8\"},", 100, "{\"CidrIp\":\"10.0.0.0/8\"}]}]}]}");
 	struct document *document = load_json(text);
 
 	(void)state;
@@ -242,7 +246,7 @@ static void every_truncation_of_a_document_is_refused(void **state)
 		assert_non_null(copy);
 		memcpy(copy, whole, length);
 		assert_int_equal(document_parse("f", DOCUMENT_JSON, copy, length, &document, &err),
-				 -EBADMSG);
+		                 -EBADMSG);
 		assert_int_equal(strncmp(err.text, "f:1: not JSON, truncated: ", 26), 0);
 		free(copy);
 	}

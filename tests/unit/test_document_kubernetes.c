@@ -17,7 +17,8 @@ static const char pod_list[] =
 	"  kind: Pod\n"
 	"  metadata:\n"
 	"    annotations:\n"
-	"      vpc.amazonaws.com/pod-eni: '[{\"eniId\":\"eni-1\",\"ifAddress\":\"02:00:00:00:00:01\","
+	"      vpc.amazonaws.com/pod-eni: "
+	"'[{\"eniId\":\"eni-1\",\"ifAddress\":\"02:00:00:00:00:01\","
 	"\"privateIp\":\"10.0.0.5\",\"ipv6Addr\":\"\",\"vlanId\":3,\"subnetCidr\":\"10.0.0.0/24\","
 	"\"subnetV6Cidr\":\"\",\"associationID\":\"trunk-assoc-1\"}]'\n"
 	"    creationTimestamp: \"2026-11-22T10:09:08Z\"\n"
@@ -73,7 +74,7 @@ static void what_a_pod_does_not_say_has_kubernetes_defaults(void **state)
 {
 	struct document *document =
 		load_json("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\","
-			  "\"creationTimestamp\":null}}");
+	                  "\"creationTimestamp\":null}}");
 	const struct pod *pod = document->pods;
 
 	(void)state;
@@ -93,8 +94,8 @@ static void finished_pods_are_marked(void **state)
 		const char *phase;
 		bool finished;
 	} cases[] = {
-		{"Pending", false}, {"Running", false}, {"Succeeded", true}, {"Failed", true},
-		{"Unknown", false},
+		{"Pending", false}, {"Running", false}, {"Succeeded", true},
+		{"Failed", true},   {"Unknown", false},
 	};
 
 	(void)state;
@@ -102,9 +103,10 @@ static void finished_pods_are_marked(void **state)
 		struct document *document;
 		char text[128];
 
-		(void)snprintf(text, sizeof(text),
-			       "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nstatus: {phase: %s}\n",
-			       cases[i].phase);
+		(void)snprintf(
+			text, sizeof(text),
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nstatus: {phase: %s}\n",
+			cases[i].phase);
 		document = load_yaml(text);
 		assert_int_equal(document->pods[0].finished, cases[i].finished);
 		document_free(document);
@@ -114,7 +116,8 @@ static void finished_pods_are_marked(void **state)
 static void the_annotations_keys_have_no_case(void **state)
 {
 	static const char *const annotations[] = {
-		"[{\"eniId\":\"eni-1\",\"vlanId\":7,\"privateIp\":\"\",\"ipv6Addr\":\"2001:db8::1\"}]",
+		"[{\"eniId\":\"eni-1\",\"vlanId\":7,\"privateIp\":\"\",\"ipv6Addr\":\"2001:db8::"
+		"1\"}]",
 		"[{\"eniID\":\"eni-1\",\"vlanID\":7,\"ipv6Addr\":\"2001:db8::1\"},{\"vlanId\":9}]",
 		" [ {\"ENIID\":\"eni-1\",\"VLANID\":7,\"IPV6ADDR\":\"2001:db8::1\"}, 5 ] ",
 	};
@@ -126,14 +129,14 @@ static void the_annotations_keys_have_no_case(void **state)
 		char yaml[512];
 
 		(void)snprintf(yaml, sizeof(yaml),
-			       "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n"
-			       "    vpc.amazonaws.com/pod-eni: '%s'\n",
-			       annotations[i]);
+		               "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n"
+		               "    vpc.amazonaws.com/pod-eni: '%s'\n",
+		               annotations[i]);
 		document = load_yaml(yaml);
 		assert_int_equal(document->pods[0].eni->vlan_id, 7);
 		assert_int_equal(document->pods[0].eni->address_count, 1);
 		assert_string_equal(prefix_text(&document->pods[0].eni->addresses[0], text),
-				    "2001:db8::1");
+		                    "2001:db8::1");
 		document_free(document);
 	}
 }
@@ -141,7 +144,8 @@ static void the_annotations_keys_have_no_case(void **state)
 static void elements_of_a_typed_list_need_no_kind(void **state)
 {
 	struct document *document = load_json(
-		"{\"kind\":\"SecurityGroupPolicyList\",\"apiVersion\":\"vpcresources.k8s.aws/v1beta1\","
+		"{\"kind\":\"SecurityGroupPolicyList\",\"apiVersion\":\"vpcresources.k8s.aws/"
+		"v1beta1\","
 		"\"metadata\":{},\"items\":[{\"metadata\":{\"name\":\"p\"},\"spec\":{}}]}");
 
 	(void)state;
@@ -154,18 +158,18 @@ static void a_policy_is_read_whole(void **state)
 {
 	struct document *document =
 		load_yaml("apiVersion: vpcresources.k8s.aws/v1beta1\n"
-			  "kind: SecurityGroupPolicy\n"
-			  "metadata: {name: p, namespace: shop}\n"
-			  "spec:\n"
-			  "  podSelector:\n"
-			  "    matchLabels: {app: web}\n"
-			  "    matchExpressions:\n"
-			  "    - {key: tier, operator: NotIn, values: [db, cache]}\n"
-			  "    - {key: example.com/x, operator: Exists}\n"
-			  "    - {key: y, operator: DoesNotExist}\n"
-			  "  serviceAccountSelector: {}\n"
-			  "  securityGroups:\n"
-			  "    groupIds: [sg-1, sg-2]\n");
+	                  "kind: SecurityGroupPolicy\n"
+	                  "metadata: {name: p, namespace: shop}\n"
+	                  "spec:\n"
+	                  "  podSelector:\n"
+	                  "    matchLabels: {app: web}\n"
+	                  "    matchExpressions:\n"
+	                  "    - {key: tier, operator: NotIn, values: [db, cache]}\n"
+	                  "    - {key: example.com/x, operator: Exists}\n"
+	                  "    - {key: y, operator: DoesNotExist}\n"
+	                  "  serviceAccountSelector: {}\n"
+	                  "  securityGroups:\n"
+	                  "    groupIds: [sg-1, sg-2]\n");
 	const struct security_group_policy *policy = document->policies;
 	const struct selector_requirement *requirements = policy->pods->requirements;
 
@@ -190,9 +194,9 @@ static void a_policy_is_read_whole(void **state)
 
 static void an_absent_selector_is_not_an_empty_one(void **state)
 {
-	struct document *document =
-		load_yaml("apiVersion: vpcresources.k8s.aws/v1beta1\nkind: SecurityGroupPolicy\n"
-			  "metadata: {name: p}\nspec: {podSelector: {}, serviceAccountSelector: null}\n");
+	struct document *document = load_yaml(
+		"apiVersion: vpcresources.k8s.aws/v1beta1\nkind: SecurityGroupPolicy\n"
+		"metadata: {name: p}\nspec: {podSelector: {}, serviceAccountSelector: null}\n");
 
 	(void)state;
 	assert_non_null(document->policies[0].pods);
@@ -214,7 +218,8 @@ static void what_kubernetes_refuses_in_a_selector_selects_nothing(void **state)
 		"matchExpressions: [{key: a, operator: NotIn, values: []}]",
 		"matchExpressions: [{key: a, operator: Exists, values: [x]}]",
 		"matchExpressions: [{key: a, operator: In, values: ['x/y']}]",
-		"matchLabels: {aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg: x}",
+		"matchLabels: {aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg: "
+		"x}",
 	};
 
 	(void)state;
@@ -222,10 +227,11 @@ static void what_kubernetes_refuses_in_a_selector_selects_nothing(void **state)
 		struct document *document;
 		char text[512];
 
-		(void)snprintf(text, sizeof(text),
-			       "apiVersion: vpcresources.k8s.aws/v1beta1\nkind: SecurityGroupPolicy\n"
-			       "metadata: {name: p}\nspec: {podSelector: {%s}}\n",
-			       selectors[i]);
+		(void)snprintf(
+			text, sizeof(text),
+			"apiVersion: vpcresources.k8s.aws/v1beta1\nkind: SecurityGroupPolicy\n"
+			"metadata: {name: p}\nspec: {podSelector: {%s}}\n",
+			selectors[i]);
 		document = load_yaml(text);
 		if (!document->policies[0].pods->invalid)
 			fail_msg("valid: %s", selectors[i]);
@@ -238,20 +244,20 @@ static void accounts_nodes_and_cninodes_are_read(void **state)
 {
 	struct document *document =
 		load_yaml("apiVersion: v1\nkind: ServiceAccount\n"
-			  "metadata: {name: web, namespace: shop, labels: {team: a}}\n"
-			  "---\n"
-			  "apiVersion: v1\nkind: Node\nmetadata: {name: node-1}\n"
-			  "status:\n  addresses:\n  - {type: Hostname, address: node-1}\n"
-			  "  - {type: InternalIP, address: 10.0.0.1}\n"
-			  "  - {type: InternalIP, address: '2001:db8::1'}\n"
-			  "---\n"
-			  "apiVersion: vpcresources.k8s.aws/v1alpha1\nkind: CNINode\n"
-			  "metadata: {name: node-1}\n"
-			  "spec: {features: [{name: CustomNetworking, value: x},"
-			  " {name: SecurityGroupsForPods, value: ''}]}\n"
-			  "---\n"
-			  "apiVersion: vpcresources.k8s.aws/v1alpha1\nkind: CNINode\n"
-			  "metadata: {name: node-2}\nspec: {}\n");
+	                  "metadata: {name: web, namespace: shop, labels: {team: a}}\n"
+	                  "---\n"
+	                  "apiVersion: v1\nkind: Node\nmetadata: {name: node-1}\n"
+	                  "status:\n  addresses:\n  - {type: Hostname, address: node-1}\n"
+	                  "  - {type: InternalIP, address: 10.0.0.1}\n"
+	                  "  - {type: InternalIP, address: '2001:db8::1'}\n"
+	                  "---\n"
+	                  "apiVersion: vpcresources.k8s.aws/v1alpha1\nkind: CNINode\n"
+	                  "metadata: {name: node-1}\n"
+	                  "spec: {features: [{name: CustomNetworking, value: x},"
+	                  " {name: SecurityGroupsForPods, value: ''}]}\n"
+	                  "---\n"
+	                  "apiVersion: vpcresources.k8s.aws/v1alpha1\nkind: CNINode\n"
+	                  "metadata: {name: node-2}\nspec: {}\n");
 	char text[PREFIX_TEXT_MAX];
 
 	(void)state;
@@ -271,11 +277,12 @@ static void accounts_nodes_and_cninodes_are_read(void **state)
 static void an_unknown_kind_is_skipped_with_one_warning(void **state)
 {
 	(void)state;
-	assert_warns("apiVersion: v1\nkind: List\nitems:\n- {kind: ConfigMap, apiVersion: v1}\n"
-		     "- {kind: ConfigMap, apiVersion: v1}\n",
-		     "d.yaml:4: items[0].kind: \"ConfigMap\": not a kind that podsg reads, skipped");
+	assert_warns(
+		"apiVersion: v1\nkind: List\nitems:\n- {kind: ConfigMap, apiVersion: v1}\n"
+		"- {kind: ConfigMap, apiVersion: v1}\n",
+		"d.yaml:4: items[0].kind: \"ConfigMap\": not a kind that podsg reads, skipped");
 	assert_warns("{\"apiVersion\":\"example.com/v1\",\"kind\":\"Pod\"}",
-		     "d.json:1: kind: \"Pod\": not a kind that podsg reads, skipped");
+	             "d.json:1: kind: \"Pod\": not a kind that podsg reads, skipped");
 	assert_warns("{\"Vpcs\":[{}]}", "d.json:1: holds nothing that podsg reads, skipped");
 	assert_warns("Vpcs: []\n", "d.yaml:1: holds nothing that podsg reads, skipped");
 }
@@ -288,7 +295,7 @@ static void a_pod_keeps_as_many_addresses_as_there_is_room_for(void **state)
 
 	(void)state;
 	assert_warns(text, "d.yaml:10: status.podIPs[4].ip: \"10.0.0.5\": ignored: more than 4 "
-			   "addresses");
+	                   "addresses");
 }
 
 static void times_are_seconds_since_1970(void **state)
@@ -310,9 +317,10 @@ static void times_are_seconds_since_1970(void **state)
 		struct document *document;
 		char text[256];
 
-		(void)snprintf(text, sizeof(text),
-			       "apiVersion: v1\nkind: Pod\nmetadata: {name: a, creationTimestamp: %s}\n",
-			       cases[i].text);
+		(void)snprintf(
+			text, sizeof(text),
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: a, creationTimestamp: %s}\n",
+			cases[i].text);
 		document = load_yaml(text);
 		assert_true(document->pods[0].created == cases[i].seconds);
 		document_free(document);

@@ -40,11 +40,21 @@ static void every_kind_of_value_is_passed_and_counted(void **state)
 		const char *text;
 		size_t values;
 	} cases[] = {
-		{"1", 1},		   {" \t\r\n-0.5e+10 ", 1},	   {"\"a\\u00e9\\n\\\"\"", 1},
-		{"true", 1},		   {"false", 1},		   {"null", 1},
-		{"[]", 1},		   {"{}", 1},			   {"[ ]", 1},
-		{"[1,2,[3]]", 5},	   {"{\"a\":{\"b\":[{},{}]}}", 5}, {"0", 1},
-		{"[[[[[[[[1]]]]]]]]", 9},  {"\"\xc3\xa9\"", 1},		   {"1E5", 1},
+		{"1", 1},
+		{" \t\r\n-0.5e+10 ", 1},
+		{"\"a\\u00e9\\n\\\"\"", 1},
+		{"true", 1},
+		{"false", 1},
+		{"null", 1},
+		{"[]", 1},
+		{"{}", 1},
+		{"[ ]", 1},
+		{"[1,2,[3]]", 5},
+		{"{\"a\":{\"b\":[{},{}]}}", 5},
+		{"0", 1},
+		{"[[[[[[[[1]]]]]]]]", 9},
+		{"\"\xc3\xa9\"", 1},
+		{"1E5", 1},
 	};
 
 	(void)state;
@@ -69,7 +79,8 @@ static void what_is_not_json_is_refused_with_its_line(void **state)
 		{"{\"a\":\n1", "f:2: not JSON, truncated: a comma or } is expected"},
 		{"{\"a\"", "f:1: not JSON, truncated: a colon is expected behind a member's name"},
 		{"\"abc", "f:1: not JSON, truncated: a string is not closed"},
-		{"\"abc\\", "f:1: not JSON, truncated: an escape of \" \\ / b f n r t u is expected"},
+		{"\"abc\\",
+	         "f:1: not JSON, truncated: an escape of \" \\ / b f n r t u is expected"},
 		{"\"\\u12", "f:1: not JSON, truncated: four hexadecimal digits are expected"},
 		{"[1,]", "f:1: not JSON: a value is expected"},
 		{"[1 2]", "f:1: not JSON: a comma or ] is expected"},
@@ -191,7 +202,7 @@ static void the_line_of_a_path_is_found_again(void **state)
 	slice.text = sample;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(json_line_of(&slice, cases[i].steps, cases[i].count),
-				 cases[i].line);
+		                 cases[i].line);
 }
 
 static void a_slice_becomes_a_tree(void **state)

@@ -31,17 +31,17 @@ static void a_rule_reads_as_a_person_calls_it(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct sg_rule rule = {.protocol = cases[i].protocol,
-				       .from = cases[i].from,
-				       .to = cases[i].to,
-				       .peer = RULE_PEER_GROUP,
-				       .peer_id = cases[i].peer};
+		                       .from = cases[i].from,
+		                       .to = cases[i].to,
+		                       .peer = RULE_PEER_GROUP,
+		                       .peer_id = cases[i].peer};
 
 		if (cases[i].prefix != NULL) {
 			rule.peer = RULE_PEER_PREFIX;
 			assert_int_equal(prefix_parse(cases[i].prefix, &rule.prefix, NULL), 0);
 		}
 		assert_string_equal(rule_text(&rule, cases[i].direction, buffer, sizeof(buffer)),
-				    cases[i].text);
+		                    cases[i].text);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,9 +61,10 @@ static void which_pods_have_a_branch_interface(void **state)
 
 	setting_put(setting, "policy.yaml", KUBERNETES(POLICY("p", ALL_PODS, "sg-1")));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char text[1024] = KUBERNETES("");
+		char text[1024];
 
-		setting_put(setting, "pod.yaml", strcat(text, rows[i].pod));
+		(void)snprintf(text, sizeof(text), "%s%s", KUBERNETES(""), rows[i].pod);
+		setting_put(setting, "pod.yaml", text);
 		if ((resolved(setting, "ns/pod") != NULL) != rows[i].has)
 			fail_msg("%s", rows[i].behaviour);
 	}
@@ -284,7 +286,7 @@ static void node_addresses_are_configured_else_the_hosts_else_the_node_objects(v
 	assert_true(prefix_equal(&setting->resolution->node_addresses[0], &object));
 
 	setting_links(setting, "eth0 eth1");
-	(void)strcpy(setting->host.default_interface, "eth1");
+	memcpy(setting->host.default_interface, "eth1", sizeof("eth1"));
 	add_link_address(setting, 1, "10.0.0.9");
 	add_link_address(setting, 2, "10.0.0.2");
 	setting_resolve(setting);

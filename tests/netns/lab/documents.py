@@ -55,7 +55,7 @@ def security_groups(groups):
 def network_interface(eni, addresses, groups, description="", kind="interface", prefixes=(),
                       checked=True, mac="02:00:00:00:00:ff"):
     private = [a for a in addresses if ipaddress.ip_address(a).version == 4]
-    return {
+    found = {
         "AvailabilityZone": REGION_ZONE,
         "Description": description,
         "Groups": [{"GroupName": group, "GroupId": group} for group in groups],
@@ -67,7 +67,6 @@ def network_interface(eni, addresses, groups, description="", kind="interface", 
         "MacAddress": mac,
         "NetworkInterfaceId": eni,
         "OwnerId": ACCOUNT,
-        "PrivateIpAddress": private[0] if private else "",
         "PrivateIpAddresses": [{"Primary": index == 0, "PrivateIpAddress": address}
                                for index, address in enumerate(private)],
         "RequesterManaged": False,
@@ -77,6 +76,9 @@ def network_interface(eni, addresses, groups, description="", kind="interface", 
         "TagSet": [],
         "VpcId": VPC,
     }
+    if private:
+        found["PrivateIpAddress"] = private[0]
+    return found
 
 
 def network_interfaces(interfaces):

@@ -155,6 +155,20 @@ def build(probe):
     return packets
 
 
+def protocol_of(packet):
+    """(protocol, ICMP type): an ICMP error quotes packets, tokens included. No type: None."""
+    if packet[0] >> 4 == 4:
+        protocol, start = packet[9], (packet[0] & 15) * 4
+        offset = struct.unpack_from("!H", packet, 6)[0] & 0x1fff
+    else:
+        protocol, start, offset = packet[6], 40, 0
+        if protocol == FRAGMENT_HEADER:
+            protocol, start = packet[40], 48
+            offset = struct.unpack_from("!H", packet, 42)[0] >> 3
+    typed = protocol in (ICMP, ICMPV6) and offset == 0
+    return protocol, packet[start] if typed else None
+
+
 def raw_socket(family):
     """A socket that takes whole IP packets; made in the namespace the caller is in."""
     sock = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)

@@ -68,12 +68,20 @@ class Probe:
 
 @dataclasses.dataclass
 class Result:
+    probe: Probe
     sent: bool = True
     refused: bool = False
     seen: dict = dataclasses.field(default_factory=dict)
 
     def arrived(self, who):
         return who in self.seen
+
+    def is_carried_by(self, protocol, icmp_type):
+        """An ICMP error that quotes the probe is not the probe."""
+        if protocol != self.probe.protocol:
+            return False
+        typed = protocol in (packets.ICMP, packets.ICMPV6) and icmp_type is not None
+        return not typed or icmp_type == self.probe.icmp_type
 
 
 class Prober:
@@ -106,22 +114,28 @@ class Prober:
         sock = netns.make_socket(self.node.name(who), socket.AF_PACKET, socket.SOCK_DGRAM,
                                  socket.htons(ETH_P_ALL))
         sock.bind((interface, ETH_P_ALL))
-        self._register(sock, who, self._outgoing)
+        self._register(sock, who, self._in_interface)
 
     def _watch_node(self):
         for protocol in WATCHED_ON_NODE:
             for family in (socket.AF_INET, socket.AF_INET6):
                 sock = netns.make_socket(self.node.name("node"), family, socket.SOCK_RAW, protocol)
-                self._register(sock, "node", lambda _: False)
+                self._register(sock, "node", self._on_node if family == socket.AF_INET else
+                               lambda data, _, protocol=protocol: (protocol, data[0]))
 
     @staticmethod
-    def _outgoing(address):
-        return address[2] == PACKET_OUTGOING
+    def _in_interface(data, address):
+        return None if address[2] == PACKET_OUTGOING else packets.protocol_of(data)
 
-    def _register(self, sock, who, ignored):
+    @staticmethod
+    def _on_node(data, _):
+        return packets.protocol_of(data)
+
+    def _register(self, sock, who, kind_of):
+        """kind_of says of what came (protocol, ICMP type), or None for what does not count."""
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, CAPTURE_BUFFER)
         sock.setblocking(False)
-        self.selector.register(sock, selectors.EVENT_READ, (who, ignored))
+        self.selector.register(sock, selectors.EVENT_READ, (who, kind_of))
 
     def _open_senders(self, who):
         with netns.entered(self.node.name(who)):
@@ -137,7 +151,7 @@ class Prober:
         """Every sending is a probe of its own: the number, and with it the token, is new."""
         probe.number = self.next_number
         self.next_number += 1
-        result = self.results[probe.number] = Result()
+        result = self.results[probe.number] = Result(probe)
         sender = self.senders[probe.origin, probe.family]
         to = (probe.destination, 0) if probe.family == 4 else (probe.destination, 0, 0, 0)
         for packet in packets.build(probe):
@@ -153,22 +167,23 @@ class Prober:
         """Reads what has arrived; True if a token was among it."""
         found = False
         for key, _ in self.selector.select(timeout):
-            who, ignored = key.data
+            who, kind_of = key.data
             while True:
                 try:
                     data, address = key.fileobj.recvfrom(65535)
                 except BlockingIOError:
                     break
-                if not ignored(address):
-                    found |= self._note(who, data)
+                tokens = packets.tokens_in(data)
+                if tokens:
+                    self._note(who, tokens, kind_of(data, address))
+                    found = True
         return found
 
-    def _note(self, who, data):
-        tokens = packets.tokens_in(data)
+    def _note(self, who, tokens, kind):
         for number, part in tokens:
-            if number in self.results:
-                self.results[number].seen.setdefault(who, set()).add(part)
-        return bool(tokens)
+            result = self.results.get(number)
+            if result and kind and result.is_carried_by(*kind):
+                result.seen.setdefault(who, set()).add(part)
 
     def probe(self, batch, awaited=()):
         """

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "nft-sync/way.h"
+
+/* AWS_VPC_K8S_CNI_CONNMARK's default: IPv4 to the outside of the VPC, from interfaces "eni+". */
+#define VPC_CNI_MARK 0x80U
+
+static bool is_inside_vpc(const struct config *config, const struct prefix *address)
+{
+	for (size_t i = 0; i < config->vpc_cidr_count; i++)
+		if (prefix_contains(&config->vpc_cidrs[i], address))
+			return true;
+	return false;
+}
+
+static uint32_t mark_of(const struct resolution *resolution, const struct branch *from,
+			const struct prefix *destination)
+{
+	const struct config *config = resolution->config;
+	if (from->mode != MODE_STANDARD || destination->family != AF_INET ||
+	    config->vpc_cidr_count == 0 || is_inside_vpc(config, destination))
+		return 0;
+	return VPC_CNI_MARK;
+}
+
+int way_out(const struct resolution *resolution, const struct host *host,
+	    const struct branch *from, const struct prefix *source,
+	    const struct prefix *destination, char out[static INTERFACE_NAME_MAX],
+	    struct error *err)
+{
+	if (branch_is_strict_path(from)) {
+		memcpy(out, from->device, INTERFACE_NAME_MAX);
+		return 0;
+	}
+	return host_route(host, destination, source, from->interface,
+			  mark_of(resolution, from, destination), out, err);
+}
+
+bool way_is_from_node(const struct host *host, const struct prefix *source)
+{
+	for (size_t i = 0; i < host->address_count; i++)
+		if (prefix_equal(&host->addresses[i].address, source))
+			return true;
+	return false;
+}
+
+const char *way_in(const struct resolution *resolution, const struct host *host,
+		   const struct branch *to, const struct prefix *source, bool translated)
+{
+	const struct branch *peer = resolution_branch_at(resolution, source);
+	if (branch_is_strict_path(to))
+		return to->device;
+	if (peer && !branch_is_strict_path(peer))
+		return peer->interface;
+	if (way_is_from_node(host, source))
+		return "";
+	return to->device[0] && !translated ? to->device : resolution->primary_interface;
+}
