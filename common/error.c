@@ -106,19 +106,17 @@ int error_at(struct error *err, int code, const struct error_place *place, const
 
 int error_wrap(struct error *err, const char *format, ...)
 {
-	char inner[sizeof(err->text)];
+	struct error inner;
 	struct text text;
 	va_list arguments;
 
-	if (err == NULL)
+	if (err == NULL || err->code == 0)
 		return 0;
-	if (err->code == 0)
-		return 0;
-	memcpy(inner, err->text, sizeof(inner));
+	inner = *err;
 	text = (struct text){.buffer = err->text, .size = sizeof(err->text)};
 	va_start(arguments, format);
 	text_vappend(&text, format, arguments);
 	va_end(arguments);
-	text_append(&text, ": %s", inner);
+	text_append(&text, ": %s", inner.text);
 	return err->code;
 }

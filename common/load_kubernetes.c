@@ -179,7 +179,7 @@ static void read_pod_addresses(struct loader *loader, const struct field *status
 	struct address_room room = {.key = "ip", .addresses = pod->addresses};
 
 	read_elements(loader, status, "podIPs", read_address_element, &room);
-	if (room.count == 0 && single.value != NULL &&
+	if (room.count == 0 && read_name(loader, &single, OPTIONAL)[0] != '\0' &&
 	    read_address(loader, &single, AF_UNSPEC, &pod->addresses[0]))
 		room.count = 1;
 	pod->address_count = room.count;

@@ -179,16 +179,6 @@ static void add_pass(struct explanation *e, const char *in, const char *out)
 	judge(e->facts->resolution, &rules, &e->packet, &pass->verdict);
 }
 
-/* Where a packet for a pod of this node comes in once it has been in the fabric. */
-static const char *fabric_side(const struct explanation *e)
-{
-	if (e->request->in[0])
-		return e->request->in;
-	if (e->destination->device[0])
-		return e->destination->device;
-	return e->facts->resolution->primary_interface;
-}
-
 static int leave(const struct explanation *e, char out[static INTERFACE_NAME_MAX],
 		 struct error *err)
 {
@@ -212,8 +202,24 @@ static bool first_pass(struct explanation *e)
 	return e->passes[0].verdict.permitted;
 }
 
+/* Where a packet for a pod of this node comes in, or comes in again from the fabric. */
+static const char *entry(const struct explanation *e, bool again,
+			 char room[static INTERFACE_NAME_MAX])
+{
+	const struct explain_facts *facts = e->facts;
+	bool translated = e->packet.original_port != e->packet.port;
+	if (e->request->in[0])
+		return e->request->in;
+	if (!again)
+		return way_in(facts->resolution, facts->host, e->destination, &e->packet.source,
+			      translated, room);
+	return e->destination->device[0] ? e->destination->device
+					 : facts->resolution->primary_interface;
+}
+
 static void find_passes(struct explanation *e)
 {
+	char room[INTERFACE_NAME_MAX];
 	bool from_here = e->source || way_is_from_node(e->facts->host, &e->packet.source);
 	if (!e->source && !e->destination)
 		return;
@@ -224,7 +230,7 @@ static void find_passes(struct explanation *e)
 	/* Straight from end to end it was one pass; through the fabric it comes in once more. */
 	if (from_here && strcmp(e->passes[0].out, e->destination->interface) == 0)
 		return;
-	add_pass(e, fabric_side(e), e->destination->interface);
+	add_pass(e, entry(e, from_here, room), e->destination->interface);
 }
 
 static void rule_sentence(const struct judgement *j, char *text, size_t size)

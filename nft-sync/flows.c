@@ -100,10 +100,11 @@ static bool responder_permits(const struct cutting *cutting, struct flow *flow)
 	struct packet *packet = &flow->packet;
 	const struct flows_facts *facts = cutting->facts;
 	const struct branch *end = resolution_branch_at(facts->resolution, &packet->destination);
+	char room[INTERFACE_NAME_MAX];
 	bool translated = !prefix_equal(&flow->original_destination, &packet->destination);
 	if (!(flow->mark & cutting->responder) || !end)
 		return true;
-	packet->in = way_in(facts->resolution, facts->host, end, &packet->source, translated);
+	packet->in = way_in(facts->resolution, facts->host, end, &packet->source, translated, room);
 	packet->out = end->interface;
 	return permits(cutting, packet, end, DIRECTION_INGRESS);
 }

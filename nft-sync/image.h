@@ -92,6 +92,7 @@ enum statement_kind {
 	STATEMENT_VERDICT_MAP, /* fields vmap the set */
 	STATEMENT_IN,          /* iifname is name */
 	STATEMENT_OUT,         /* oifname is name */
+	STATEMENT_FROM_NODE,   /* came in by no interface */
 	STATEMENT_UDP_PORTS,   /* udp from port low to port high, in a family */
 	STATEMENT_HOP_LIMIT,   /* ip6 hoplimit is number */
 	STATEMENT_ORIGINAL,    /* conntrack: the packet goes in the original direction */
@@ -123,7 +124,7 @@ struct image_rule {
 	unsigned count;
 };
 
-enum image_hook { HOOK_NONE, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING_NAT };
+enum image_hook { HOOK_NONE, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING, HOOK_POSTROUTING_NAT };
 
 struct image_chain {
 	unsigned references;

@@ -191,6 +191,9 @@ static void print_statement(FILE *out, const struct statement *s)
 	case STATEMENT_OUT:
 		fprintf(out, "oifname \"%s\"", s->name);
 		break;
+	case STATEMENT_FROM_NODE:
+		fputs("iif 0", out);
+		break;
 	case STATEMENT_UDP_PORTS:
 		fprintf(out, "meta nfproto %s udp sport %u udp dport %u",
 			s->family == AF_INET ? "ipv4" : "ipv6", s->low, s->high);
@@ -240,6 +243,7 @@ static const char *const hook_texts[] = {
 	[HOOK_INPUT] = "type filter hook input",
 	[HOOK_FORWARD] = "type filter hook forward",
 	[HOOK_OUTPUT] = "type filter hook output",
+	[HOOK_POSTROUTING] = "type filter hook postrouting",
 	[HOOK_POSTROUTING_NAT] = "type nat hook postrouting",
 };
 

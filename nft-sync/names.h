@@ -23,6 +23,7 @@
 #define CHAIN_FORWARD "forward"
 #define CHAIN_INPUT "input"
 #define CHAIN_OUTPUT "output"
+#define CHAIN_REROUTED "rerouted"
 #define CHAIN_UNSOURCED "unsourced"
 #define CHAIN_PERMIT_EGRESS "permit-egress"
 #define CHAIN_PERMIT_INGRESS "permit-ingress"

@@ -115,6 +115,13 @@ static void make_interface(struct maker *maker, uint32_t key, const char *name)
 	make_compare(maker, NFT_CMP_EQ, interface, sizeof(interface));
 }
 
+static void make_from_node(struct maker *maker)
+{
+	uint32_t none = 0;
+	make_meta(maker, NFT_META_IIF, NFT_REG_1);
+	make_compare(maker, NFT_CMP_EQ, &none, sizeof(none));
+}
+
 /* How each field is loaded: a meta key, or a place in the packet. */
 static const struct {
 	enum field field;
@@ -330,6 +337,9 @@ static void make_statement(struct maker *maker, const struct statement *s)
 		break;
 	case STATEMENT_OUT:
 		make_interface(maker, NFT_META_OIFNAME, s->name);
+		break;
+	case STATEMENT_FROM_NODE:
+		make_from_node(maker);
 		break;
 	case STATEMENT_UDP_PORTS:
 		make_udp_ports(maker, s);

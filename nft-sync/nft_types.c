@@ -112,6 +112,7 @@ static const struct {
 	{HOOK_INPUT, NF_INET_LOCAL_IN, "filter"},
 	{HOOK_FORWARD, NF_INET_FORWARD, "filter"},
 	{HOOK_OUTPUT, NF_INET_LOCAL_OUT, "filter"},
+	{HOOK_POSTROUTING, NF_INET_POST_ROUTING, "filter"},
 	{HOOK_POSTROUTING_NAT, NF_INET_POST_ROUTING, "nat"},
 };
 #define HOOKS (sizeof(hooks) / sizeof(hooks[0]))

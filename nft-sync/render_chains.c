@@ -337,6 +337,22 @@ static void draw_unsourced(struct drawing *drawing)
 	end(drawing, chain);
 }
 
+/*
+ * The node to a Service: DNAT in the output hook leads to another interface, which the chains
+ * behind it in that hook don't see yet (nf_nat reroutes, the hook's state stays).
+ */
+static void draw_rerouted(struct drawing *drawing)
+{
+	struct image_chain *chain = begin(CHAIN_REROUTED, "from the node to a pod behind a Service");
+	if (chain) {
+		chain->hook = HOOK_POSTROUTING;
+		chain->priority = PRIORITY_FILTER;
+	}
+	verdict_map(match_dnated(match_from_node(image_chain_rule(chain))), SET_FROM_NODE,
+		    FIELD_OUT, FIELD_NONE, FIELD_NONE);
+	end(drawing, chain);
+}
+
 static void draw_standard(struct drawing *drawing)
 {
 	draw_egress(drawing, "standard-egress", "mode standard, from the pod",
@@ -378,6 +394,7 @@ int render_chains(const struct chain_plan *plan, const struct image *previous, s
 	draw_hook(&drawing, CHAIN_INPUT, HOOK_INPUT, "from a pod to the node", true, NULL);
 	draw_hook(&drawing, CHAIN_OUTPUT, HOOK_OUTPUT, "from the node to a pod", false,
 		  SET_FROM_NODE);
+	draw_rerouted(&drawing);
 	draw_standard(&drawing);
 	if (plan->strict) {
 		draw_strict(&drawing);

@@ -82,6 +82,11 @@ struct image_rule *match_original(struct image_rule *rule)
 	return with_number(rule, STATEMENT_ORIGINAL, 0);
 }
 
+struct image_rule *match_from_node(struct image_rule *rule)
+{
+	return with_number(rule, STATEMENT_FROM_NODE, 0);
+}
+
 struct image_rule *match_reply(struct image_rule *rule)
 {
 	return with_number(rule, STATEMENT_REPLY, 0);

@@ -15,6 +15,7 @@ struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum fi
 			       enum field second, enum field third);
 struct image_rule *match_in(struct image_rule *rule, const char *interface);
 struct image_rule *match_out(struct image_rule *rule, const char *interface);
+struct image_rule *match_from_node(struct image_rule *rule);
 struct image_rule *match_udp_ports(struct image_rule *rule, uint8_t family, uint16_t source,
 				   uint16_t destination);
 struct image_rule *match_hop_limit(struct image_rule *rule, uint8_t limit);

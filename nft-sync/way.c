@@ -46,8 +46,17 @@ bool way_is_from_node(const struct host *host, const struct prefix *source)
 	return false;
 }
 
+/* A pod of this node without groups of its own: where its address is routed, it comes from. */
+static bool is_from_neighbour(const struct resolution *resolution, const struct host *host,
+			      const struct prefix *source, char in[static INTERFACE_NAME_MAX])
+{
+	return host_route(host, source, NULL, "", 0, in, NULL) == 0 && in[0] &&
+	       strcmp(in, resolution->primary_interface) != 0;
+}
+
 const char *way_in(const struct resolution *resolution, const struct host *host,
-		   const struct branch *to, const struct prefix *source, bool translated)
+		   const struct branch *to, const struct prefix *source, bool translated,
+		   char room[static INTERFACE_NAME_MAX])
 {
 	const struct branch *peer = resolution_branch_at(resolution, source);
 	if (branch_is_strict_path(to))
@@ -56,5 +65,7 @@ const char *way_in(const struct resolution *resolution, const struct host *host,
 		return peer->interface;
 	if (way_is_from_node(host, source))
 		return "";
+	if (is_from_neighbour(resolution, host, source, room))
+		return room;
 	return to->device[0] && !translated ? to->device : resolution->primary_interface;
 }

@@ -21,10 +21,11 @@ int way_out(const struct resolution *resolution, const struct host *host,
 
 /*
  * By which interface a packet for a pod comes in. translated: its destination was another one
- * before DNAT. "" = from the node itself.
+ * before DNAT. "" = from the node itself. room is for a name that is neither to's nor the resolution's.
  */
 const char *way_in(const struct resolution *resolution, const struct host *host,
-		   const struct branch *to, const struct prefix *source, bool translated);
+		   const struct branch *to, const struct prefix *source, bool translated,
+		   char room[static INTERFACE_NAME_MAX]);
 
 bool way_is_from_node(const struct host *host, const struct prefix *source);
 

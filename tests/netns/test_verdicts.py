@@ -3,7 +3,7 @@
 """
 Random documents in the real daemon, random packets through the real kernel, compared with the
 independent evaluator and with podsgctl explain. PODSG_SEED repeats a run, PODSG_PROBES sets how
-many packets it has (2400).
+many packets it has (3600).
 """
 
 import os
@@ -20,7 +20,7 @@ from oracle import Documents, Oracle, Settings
 from worlds import NODE_NAME, ProbeMaker, random_config, random_node, random_world
 
 ROUNDS = 12
-PROBES = int(os.environ.get("PODSG_PROBES", "2400"))
+PROBES = int(os.environ.get("PODSG_PROBES", "3600"))
 ROUNDS_PER_START = 3
 TRIES = 3
 EXPLAINED = (packets.TCP, packets.UDP)

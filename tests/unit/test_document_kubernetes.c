@@ -207,7 +207,11 @@ static void an_absent_selector_is_not_an_empty_one(void **state)
 
 static void what_kubernetes_refuses_in_a_selector_selects_nothing(void **state)
 {
+	static const char long_key[] =
+		"matchLabels: {a123456789b123456789c123456789d123456789e123456789f123456789g123: "
+		"x}";
 	static const char *const selectors[] = {
+		long_key,
 		"matchLabels: {'-a': x}",
 		"matchLabels: {a: 'x y'}",
 		"matchLabels: {Example.com/a: x}",
@@ -218,8 +222,6 @@ static void what_kubernetes_refuses_in_a_selector_selects_nothing(void **state)
 		"matchExpressions: [{key: a, operator: NotIn, values: []}]",
 		"matchExpressions: [{key: a, operator: Exists, values: [x]}]",
 		"matchExpressions: [{key: a, operator: In, values: ['x/y']}]",
-		"matchLabels: {aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg: "
-		"x}",
 	};
 
 	(void)state;
