@@ -92,7 +92,7 @@ static int read_line(int fd, char **ret)
 }
 
 int control_ask(const char *path, const cJSON *request, unsigned seconds, cJSON **ret,
-		struct error *err)
+                struct error *err)
 {
 	char *line = NULL;
 	int fd = connect_to(path, seconds, err);
@@ -104,7 +104,7 @@ int control_ask(const char *path, const cJSON *request, unsigned seconds, cJSON 
 	close(fd);
 	if (r < 0)
 		return error_set(err, r == -EAGAIN ? -ETIMEDOUT : r, "%s: no answer: %s", path,
-				 r == -EAGAIN ? "timed out" : strerror(-r));
+		                 r == -EAGAIN ? "timed out" : strerror(-r));
 	*ret = cJSON_Parse(line);
 	free(line);
 	return *ret ? 0 : error_set(err, -EBADMSG, "%s: the answer is not JSON", path);

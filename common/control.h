@@ -21,6 +21,6 @@
  * where it says "ok":false; the caller deletes it. -ECONNREFUSED and -ENOENT: nobody listens.
  */
 int control_ask(const char *path, const cJSON *request, unsigned seconds, cJSON **ret,
-		struct error *err);
+                struct error *err);
 
 #endif

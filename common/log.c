@@ -34,7 +34,8 @@ void log_event(enum log_level level, const char *event, const char *detail, ...)
 	if (length > sizeof(line) - 2)
 		length = sizeof(line) - 2;
 	line[length++] = '\n';
-	/* One write a line: lines of several processes do not mix. There is nowhere to report to. */
+	/* One write a line: lines of several processes do not mix. There is nowhere to report to.
+	 */
 	ssize_t written = write(STDERR_FILENO, line, length);
 	(void)written;
 }

@@ -24,8 +24,8 @@ static void add_addresses(cJSON *object, const struct branch *branch)
 	char text[PREFIX_TEXT_MAX];
 	cJSON *array = cJSON_AddArrayToObject(object, "addresses");
 	for (size_t i = 0; i < branch->address_count; i++)
-		cJSON_AddItemToArray(
-			array, cJSON_CreateString(prefix_text(&branch->addresses[i], text)));
+		cJSON_AddItemToArray(array,
+		                     cJSON_CreateString(prefix_text(&branch->addresses[i], text)));
 }
 
 static void add_groups(cJSON *object, const struct branch *branch, const struct model *model)
@@ -73,14 +73,14 @@ static int add_drops(const struct nft_element *element, void *context)
 	if (element->packets == 0)
 		return 0;
 	snprintf(key, sizeof(key), "%s-%s", direction_name(visit->drop->direction),
-		 visit->drop->reason);
+	         visit->drop->reason);
 	cJSON_ArrayForEach(pod, visit->pods)
 	{
 		const char *interface =
 			cJSON_GetObjectItemCaseSensitive(pod, "interface")->valuestring;
 		if (strncmp(interface, (const char *)element->key, element->length) == 0)
 			cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(pod, "drops"), key,
-						(double)element->packets);
+			                        (double)element->packets);
 	}
 	return 0;
 }
@@ -95,7 +95,7 @@ cJSON *pods_object(struct sync *sync)
 		char name[IMAGE_NAME_MAX];
 		struct drops_visit visit = {.pods = array, .drop = &drop_reasons[i]};
 		snprintf(name, sizeof(name), "drops-%s-%s",
-			 direction_name(drop_reasons[i].direction), drop_reasons[i].reason);
+		         direction_name(drop_reasons[i].direction), drop_reasons[i].reason);
 		/* Counters that can't be read are left out: the rest of the answer is true. */
 		(void)nft_read_counters(sync->nft, name, add_drops, &visit);
 	}
@@ -127,9 +127,9 @@ static void add_rules(cJSON *object, const struct security_group *group, enum di
 	char text[RULE_TEXT_MAX];
 	cJSON *array = cJSON_AddArrayToObject(object, direction_name(direction));
 	for (size_t i = 0; i < group->rule_count[direction]; i++)
-		cJSON_AddItemToArray(array, cJSON_CreateString(rule_text(
-						    &group->rules[direction][i], direction, text,
-						    sizeof(text))));
+		cJSON_AddItemToArray(array,
+		                     cJSON_CreateString(rule_text(&group->rules[direction][i],
+		                                                  direction, text, sizeof(text))));
 }
 
 static cJSON *group_object(const struct sync *sync, const char *id)

@@ -83,7 +83,7 @@ static cJSON *commit_object(const struct sync_history *history)
 	cJSON_AddNumberToObject(object, "bytes", (double)history->report.bytes);
 	cJSON_AddNumberToObject(object, "elementsAdded", (double)history->report.elements_added);
 	cJSON_AddNumberToObject(object, "elementsDeleted",
-				(double)history->report.elements_deleted);
+	                        (double)history->report.elements_deleted);
 	return object;
 }
 

@@ -34,8 +34,7 @@ static cJSON *answer_status(struct sync *sync, const cJSON *request)
 	cJSON *answer = success();
 	cJSON_AddStringToObject(answer, "node", sync->config->node.name);
 	cJSON_AddStringToObject(answer, "table", sync->config->nft_sync.table);
-	cJSON_AddNumberToObject(answer, "uptime",
-				(double)(time(NULL) - sync->history.started));
+	cJSON_AddNumberToObject(answer, "uptime", (double)(time(NULL) - sync->history.started));
 	cJSON_AddItemToObject(answer, "sources", sources_object(sync));
 	cJSON_AddItemToObject(answer, "interfaces", interfaces_object(sync));
 	cJSON_AddItemToObject(answer, "kernel", kernel_object(sync));
@@ -65,9 +64,9 @@ static cJSON *answer_explain(struct sync *sync, const cJSON *request)
 	struct error err = {0};
 	const cJSON *port = cJSON_GetObjectItemCaseSensitive(request, "originalPort");
 	struct explain_request asked = {.source = text_of(request, "source"),
-					.destination = text_of(request, "destination"),
-					.what = text_of(request, "what"),
-					.in = text_of(request, "in")};
+	                                .destination = text_of(request, "destination"),
+	                                .what = text_of(request, "what"),
+	                                .in = text_of(request, "in")};
 	struct explain_facts facts = {
 		.resolution = sync->resolution, .model = sync->model, .host = &sync->host};
 	cJSON *answer = NULL;

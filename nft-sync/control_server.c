@@ -135,8 +135,7 @@ static cJSON *handle_line(struct client *client, size_t length)
 	} else {
 		answer = cJSON_CreateObject();
 		cJSON_AddBoolToObject(answer, "ok", false);
-		cJSON_AddStringToObject(answer, "error",
-					"expected a line that is a JSON object");
+		cJSON_AddStringToObject(answer, "error", "expected a line that is a JSON object");
 	}
 	cJSON_Delete(request);
 	return answer;
@@ -233,7 +232,7 @@ static void server_connection(uv_stream_t *stream, int status)
 	*place = client;
 	if (uv_accept(stream, (uv_stream_t *)&client->pipe) < 0 || !may_ask(&client->pipe) ||
 	    uv_timer_start(&client->idle, client_idle, CONTROL_IDLE_SECONDS * 1000,
-			   CONTROL_IDLE_SECONDS * 1000) < 0 ||
+	                   CONTROL_IDLE_SECONDS * 1000) < 0 ||
 	    uv_read_start((uv_stream_t *)&client->pipe, client_buffer, client_read) < 0)
 		client_close(client);
 }
@@ -275,7 +274,7 @@ static int bind_and_listen(struct control_server *server, const char *path)
 }
 
 int control_server_open(uv_loop_t *loop, const char *path, control_handler *handler, void *context,
-			struct error *err, struct control_server **ret)
+                        struct error *err, struct control_server **ret)
 {
 	int r = clear_path(path);
 	if (r < 0)

@@ -20,7 +20,7 @@ typedef cJSON *control_handler(void *context, const cJSON *request);
 
 /* A socket of a dead process in the way is replaced; a living one is -EADDRINUSE. */
 int control_server_open(uv_loop_t *loop, const char *path, control_handler *handler, void *context,
-			struct error *err, struct control_server **ret);
+                        struct error *err, struct control_server **ret);
 
 /* Closes its handles; the memory goes when the loop has run once more. Accepts NULL. */
 void control_server_close(struct control_server *server);

@@ -64,9 +64,8 @@ void show_status(const cJSON *answer)
 	       number_of(interfaces, "absent"));
 	show_kernel(part(answer, "kernel"));
 	printf("Problems: %d\n", cJSON_GetArraySize(part(answer, "problems")));
-	cJSON_ArrayForEach(item, part(answer, "problems"))
-		printf("  %s%s%s\n", colour(COLOUR_BAD), cJSON_GetStringValue(item),
-		       colour(COLOUR_OFF));
+	cJSON_ArrayForEach(item, part(answer, "problems")) printf(
+		"  %s%s%s\n", colour(COLOUR_BAD), cJSON_GetStringValue(item), colour(COLOUR_OFF));
 }
 
 static void show_list(const char *title, const cJSON *list)

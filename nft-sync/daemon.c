@@ -139,7 +139,7 @@ static int handles_start(struct daemon *daemon)
 		r = poll_start(daemon, &daemon->files, source_files_fd(sync->files), files_cb);
 	if (r == 0 && sync->files)
 		r = uv_timer_start(&daemon->period, period_cb, SOURCE_FILES_PERIOD * 1000,
-				   SOURCE_FILES_PERIOD * 1000);
+		                   SOURCE_FILES_PERIOD * 1000);
 	return r;
 }
 
@@ -179,7 +179,7 @@ static int daemon_open(struct daemon *daemon, const struct config *config, struc
 	}
 	if (r == 0)
 		r = control_server_open(&daemon->loop, config->nft_sync.socket, handle_request,
-					daemon, err, &daemon->control);
+		                        daemon, err, &daemon->control);
 	if (r < 0)
 		daemon_close(daemon);
 	return r;
@@ -207,7 +207,7 @@ int daemon_run(const struct config *config, struct error *err)
 		r = first_commit(daemon, err);
 		if (r == 0) {
 			log_event(LOG_LEVEL_INFO, "running", "node=%s table=%s", config->node.name,
-				  config->nft_sync.table);
+			          config->nft_sync.table);
 			uv_run(&daemon->loop, UV_RUN_DEFAULT);
 		}
 		daemon_close(daemon);

@@ -27,7 +27,7 @@ static int delta_add_set(struct delta *delta, enum delta_kind kind, const struct
 }
 
 static int delta_add_chain(struct delta *delta, enum delta_kind kind,
-			   const struct image_chain *chain)
+                           const struct image_chain *chain)
 {
 	return delta_add(delta, (struct delta_step){.kind = kind, .chain = chain});
 }
@@ -45,14 +45,14 @@ static bool same_element(const struct image_set *a, size_t i, const struct image
 	if (memcmp(image_set_key(a, i), image_set_key(b, j), image_set_stride(a)) != 0)
 		return false;
 	if (a->verdicts && (a->verdicts[i].code != b->verdicts[j].code ||
-			    strcmp(a->verdicts[i].chain, b->verdicts[j].chain) != 0))
+	                    strcmp(a->verdicts[i].chain, b->verdicts[j].chain) != 0))
 		return false;
 	return same_comment(a, i, b, j);
 }
 
 /* The indexes of the elements of a that b does not have alike; NULL and 0 where there are none. */
 static int elements_missing(const struct image_set *a, const struct image_set *b, size_t **indexes,
-			    size_t *count)
+                            size_t *count)
 {
 	size_t j = 0;
 	size_t capacity = 0;
@@ -61,7 +61,7 @@ static int elements_missing(const struct image_set *a, const struct image_set *b
 	for (size_t i = 0; i < a->count; i++) {
 		int order = -1;
 		while (j < b->count && (order = memcmp(image_set_key(b, j), image_set_key(a, i),
-						       a->key_length)) < 0)
+		                                       a->key_length)) < 0)
 			j++;
 		if (j < b->count && order == 0 && same_element(a, i, b, j))
 			continue;
@@ -80,7 +80,7 @@ static int elements_missing(const struct image_set *a, const struct image_set *b
 }
 
 static int delta_elements(struct delta *delta, enum delta_kind kind, const struct image_set *in,
-			  const struct image_set *other)
+                          const struct image_set *other)
 {
 	size_t *indexes;
 	size_t count;
@@ -91,8 +91,9 @@ static int delta_elements(struct delta *delta, enum delta_kind kind, const struc
 		delta->elements_added += count;
 	else
 		delta->elements_deleted += count;
-	return delta_add(delta, (struct delta_step){
-					.kind = kind, .set = in, .indexes = indexes, .count = count});
+	return delta_add(
+		delta,
+		(struct delta_step){.kind = kind, .set = in, .indexes = indexes, .count = count});
 }
 
 static int delta_new_sets(struct delta *delta, const struct image *from, const struct image *to)
@@ -115,7 +116,7 @@ static int delta_new_chains(struct delta *delta, const struct image *from, const
 
 /* Verdict maps are filled last, when the chains they lead to have their rules. */
 static int delta_fill_new_sets(struct delta *delta, const struct image *from,
-			       const struct image *to, bool verdicts)
+                               const struct image *to, bool verdicts)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < to->set_count; i++) {
@@ -188,8 +189,8 @@ static bool must_replace(const struct image *from, const struct image *to)
 	}
 	for (size_t i = 0; i < to->chain_count; i++) {
 		const struct image_chain *old = image_find_chain(from, to->chains[i]->name);
-		if (old && (old->hook != to->chains[i]->hook ||
-			    old->priority != to->chains[i]->priority))
+		if (old &&
+		    (old->hook != to->chains[i]->hook || old->priority != to->chains[i]->priority))
 			return true;
 	}
 	return false;

@@ -55,16 +55,16 @@ static int named_address(const struct branch *branch, uint8_t family, struct pre
 
 /* An address, or the name of a pod: then an address of the family of the other side. */
 static int find_end(const struct resolution *resolution, const char *text, uint8_t family,
-		    struct prefix *ret, struct error *err)
+                    struct prefix *ret, struct error *err)
 {
 	if (address_parse(text, ret) == 0)
 		return 0;
 	const struct branch *branch = branch_named(resolution, text);
 	if (!branch)
 		return error_set(err, -EINVAL,
-				 "\"%s\" is neither an address nor namespace/name of a pod with "
-				 "security groups on this node",
-				 text);
+		                 "\"%s\" is neither an address nor namespace/name of a pod with "
+		                 "security groups on this node",
+		                 text);
 	if (named_address(branch, family, ret) < 0)
 		return error_set(err, -EINVAL, "pod %s has no address of that family", text);
 	return 0;
@@ -80,12 +80,12 @@ static int find_ends(struct explanation *e, struct error *err)
 	int r = find_end(resolution, e->request->source, family, &e->packet.source, err);
 	if (r == 0)
 		r = find_end(resolution, e->request->destination, e->packet.source.family,
-			     &e->packet.destination, err);
+		             &e->packet.destination, err);
 	if (r < 0)
 		return r;
 	if (e->packet.source.family != e->packet.destination.family)
 		return error_set(err, -EINVAL,
-				 "source and destination are of different address families");
+		                 "source and destination are of different address families");
 	e->source = resolution_branch_at(resolution, &e->packet.source);
 	e->destination = resolution_branch_at(resolution, &e->packet.destination);
 	return 0;
@@ -107,7 +107,7 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protocols[] = {
-	{"tcp", IPPROTO_TCP},   {"udp", IPPROTO_UDP},       {"icmp", IPPROTO_ICMP},
+	{"tcp", IPPROTO_TCP},       {"udp", IPPROTO_UDP},   {"icmp", IPPROTO_ICMP},
 	{"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP}, {"gre", IPPROTO_GRE},
 	{"esp", IPPROTO_ESP},
 };
@@ -157,11 +157,11 @@ static int parse_what(struct explanation *e, struct error *err)
 		text = v4 ? "icmp" : "icmpv6";
 	if (parse_protocol(&text, &packet->protocol) < 0 || parse_ports(packet, text) < 0)
 		return error_set(err, -EINVAL,
-				 "\"%s\" is not PROTOCOL/PORT: expected tcp/443, udp/53, icmp/8/0, "
-				 "icmpv6/128 or a protocol number",
-				 e->request->what);
-	packet->original_port = e->request->original_port ? e->request->original_port
-							  : packet->port;
+		                 "\"%s\" is not PROTOCOL/PORT: expected tcp/443, udp/53, icmp/8/0, "
+		                 "icmpv6/128 or a protocol number",
+		                 e->request->what);
+	packet->original_port =
+		e->request->original_port ? e->request->original_port : packet->port;
 	packet->hop_limit = 64;
 	return 0;
 }
@@ -169,8 +169,8 @@ static int parse_what(struct explanation *e, struct error *err)
 static void add_pass(struct explanation *e, const char *in, const char *out)
 {
 	const struct judge_rules rules = {.group = model_judge_group,
-					  .prefix_list = model_judge_prefix_list,
-					  .context = e->facts->model};
+	                                  .prefix_list = model_judge_prefix_list,
+	                                  .context = e->facts->model};
 	struct pass *pass = &e->passes[e->count++];
 	snprintf(pass->in, sizeof(pass->in), "%s", in);
 	snprintf(pass->out, sizeof(pass->out), "%s", out);
@@ -180,12 +180,12 @@ static void add_pass(struct explanation *e, const char *in, const char *out)
 }
 
 static int leave(const struct explanation *e, char out[static INTERFACE_NAME_MAX],
-		 struct error *err)
+                 struct error *err)
 {
 	const struct explain_facts *facts = e->facts;
 	if (e->source)
 		return way_out(facts->resolution, facts->host, e->source, &e->packet.source,
-			       &e->packet.destination, out, err);
+		               &e->packet.destination, out, err);
 	return host_route(facts->host, &e->packet.destination, &e->packet.source, "", 0, out, err);
 }
 
@@ -204,7 +204,7 @@ static bool first_pass(struct explanation *e)
 
 /* Where a packet for a pod of this node comes in, or comes in again from the fabric. */
 static const char *entry(const struct explanation *e, bool again,
-			 char room[static INTERFACE_NAME_MAX])
+                         char room[static INTERFACE_NAME_MAX])
 {
 	const struct explain_facts *facts = e->facts;
 	bool translated = e->packet.original_port != e->packet.port;
@@ -212,9 +212,9 @@ static const char *entry(const struct explanation *e, bool again,
 		return e->request->in;
 	if (!again)
 		return way_in(facts->resolution, facts->host, e->destination, &e->packet.source,
-			      translated, room);
+		              translated, room);
 	return e->destination->device[0] ? e->destination->device
-					 : facts->resolution->primary_interface;
+	                                 : facts->resolution->primary_interface;
 }
 
 static void find_passes(struct explanation *e)
@@ -238,7 +238,7 @@ static void rule_sentence(const struct judgement *j, char *text, size_t size)
 	char rule[RULE_TEXT_MAX];
 	rule_text(j->rule, j->direction, rule, sizeof(rule));
 	snprintf(text, size, "allowed by %s%s%s%s: %s", j->group->id, j->group->name[0] ? " (" : "",
-		 j->group->name, j->group->name[0] ? ")" : "", rule);
+	         j->group->name, j->group->name[0] ? ")" : "", rule);
 }
 
 static const char *const reason_texts[] = {
@@ -263,8 +263,8 @@ static void judgement_sentence(const struct judgement *j, char *text, size_t siz
 }
 
 static void add_rule(cJSON *object, const char *group_key, const char *rule_key,
-		     const struct security_group *group, const struct sg_rule *rule,
-		     enum direction direction)
+                     const struct security_group *group, const struct sg_rule *rule,
+                     enum direction direction)
 {
 	char text[RULE_TEXT_MAX];
 	if (!group)
@@ -272,7 +272,7 @@ static void add_rule(cJSON *object, const char *group_key, const char *rule_key,
 	cJSON_AddStringToObject(object, group_key, group->id);
 	if (rule)
 		cJSON_AddStringToObject(object, rule_key,
-					rule_text(rule, direction, text, sizeof(text)));
+		                        rule_text(rule, direction, text, sizeof(text)));
 }
 
 /* The interface's groups, and those of them that nobody knows: they permit nothing. */
@@ -337,22 +337,24 @@ static cJSON *answer(const struct explanation *e)
 	cJSON_AddBoolToObject(object, "permitted", permitted);
 	cJSON_AddStringToObject(object, "source", prefix_text(&e->packet.source, source));
 	cJSON_AddStringToObject(object, "destination",
-				prefix_text(&e->packet.destination, destination));
+	                        prefix_text(&e->packet.destination, destination));
 	cJSON_AddStringToObject(object, "what", e->request->what);
 	cJSON_AddItemToObject(object, "passes", passes);
 	if (e->problem[0])
 		cJSON_AddStringToObject(object, "problem", e->problem);
 	if (!e->source && !e->destination)
 		cJSON_AddStringToObject(object, "text",
-					"neither end is a pod with security groups on this node: "
-					"podsg does not touch it");
+		                        "neither end is a pod with security groups on this node: "
+		                        "podsg does not touch it");
 	return object;
 }
 
 int explain(const struct explain_request *request, const struct explain_facts *facts, cJSON **ret,
-	    struct error *err)
+            struct error *err)
 {
-	struct explanation e = {.request = request, .facts = facts};
+	struct explanation e = {0};
+	e.request = request;
+	e.facts = facts;
 	int r = find_ends(&e, err);
 	if (r == 0)
 		r = parse_what(&e, err);

@@ -33,6 +33,6 @@ struct explain_facts {
  * "text", "group", "rule", …}]}], "text":…}. -EINVAL: the request is not understood.
  */
 int explain(const struct explain_request *request, const struct explain_facts *facts, cJSON **ret,
-	    struct error *err);
+            struct error *err);
 
 #endif

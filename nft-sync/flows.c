@@ -31,7 +31,7 @@ struct cutting {
 };
 
 static void get_address(const struct nf_conntrack *ct, enum nf_conntrack_attr v4,
-			enum nf_conntrack_attr v6, struct prefix *ret)
+                        enum nf_conntrack_attr v6, struct prefix *ret)
 {
 	bool is_v4 = nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO) == AF_INET;
 	const void *address = nfct_get_attr(ct, is_v4 ? v4 : v6);
@@ -69,7 +69,7 @@ static void read_flow(const struct nf_conntrack *ct, struct flow *flow)
 }
 
 static bool permits(const struct cutting *cutting, const struct packet *packet,
-		    const struct branch *end, enum direction direction)
+                    const struct branch *end, enum direction direction)
 {
 	struct verdict verdict;
 	judge(cutting->facts->resolution, cutting->facts->rules, packet, &verdict);
@@ -88,7 +88,7 @@ static bool originator_permits(const struct cutting *cutting, struct flow *flow)
 	const struct branch *end = resolution_branch_at(facts->resolution, &packet->source);
 	if (!(flow->mark & cutting->originator) || !end ||
 	    way_out(facts->resolution, facts->host, end, &packet->source, &packet->destination, out,
-		    NULL) < 0)
+	            NULL) < 0)
 		return true;
 	packet->in = end->interface;
 	packet->out = out;
@@ -159,7 +159,7 @@ static struct nlmsghdr *begin_request(char *buffer, uint16_t type, uint16_t flag
 
 /* Only entries whose mark has these bits of the mask: the kernel chooses, not we. */
 static int judge_entries(struct netlink *netlink, struct cutting *cutting, uint32_t mark,
-			 uint32_t mask)
+                         uint32_t mask)
 {
 	char buffer[MESSAGE_BYTES];
 	int r = -EINTR;
@@ -178,7 +178,7 @@ static int delete_entry(struct netlink *netlink, const struct nf_conntrack *ct)
 {
 	char buffer[MESSAGE_BYTES];
 	struct nlmsghdr *request = begin_request(buffer, IPCTNL_MSG_CT_DELETE, 0,
-						 nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO));
+	                                         nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO));
 	nfct_nlmsg_build(request, ct);
 	int r = netlink_query(netlink, request, NULL, NULL);
 	return r == -ENOENT ? 0 : r;
@@ -201,15 +201,15 @@ int flows_cut(const struct flows_facts *facts, uint64_t *cut, struct error *err)
 {
 	struct netlink netlink;
 	struct cutting cutting = {.facts = facts,
-				  .originator = mark_of_originator(facts->resolution->config),
-				  .responder = mark_of_responder(facts->resolution->config)};
+	                          .originator = mark_of_originator(facts->resolution->config),
+	                          .responder = mark_of_responder(facts->resolution->config)};
 	int r = netlink_open(&netlink, NETLINK_NETFILTER, err);
 	if (r < 0)
 		return r;
 	r = judge_entries(&netlink, &cutting, cutting.originator, cutting.originator);
 	if (r == 0)
 		r = judge_entries(&netlink, &cutting, cutting.responder,
-				  cutting.originator | cutting.responder);
+		                  cutting.originator | cutting.responder);
 	/* What was found is cut even where the reading broke off. */
 	int deleted = delete_doomed(&netlink, &cutting, cut);
 	for (size_t i = 0; i < cutting.count; i++)

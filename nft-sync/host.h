@@ -58,8 +58,9 @@ int host_read(struct host_watch *watch, struct host *host, bool *changed, struct
 
 /*
  * The interface by which a packet would leave. in_interface "": sent by the node itself; else
- * forwarded from there. source may be NULL; mark is the packet's, 0 = none. "" = delivered to the node itself. -ENETUNREACH,
- * -EHOSTUNREACH and the like: no route. host gives the names of the links.
+ * forwarded from there. source may be NULL; mark is the packet's, 0 = none. "" = delivered to the
+ * node itself. -ENETUNREACH, -EHOSTUNREACH and the like: no route. host gives the names of the
+ * links.
  */
 int host_route(const struct host *host, const struct prefix *destination,
                const struct prefix *source, const char *in_interface, uint32_t mark,

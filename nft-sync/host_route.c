@@ -29,8 +29,7 @@ static int read_answer(const struct nlmsghdr *message, void *data)
 }
 
 static struct nlmsghdr *route_request(char *buffer, const struct prefix *destination,
-                                      const struct prefix *source, unsigned in_index,
-                                      uint32_t mark)
+                                      const struct prefix *source, unsigned in_index, uint32_t mark)
 {
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct rtmsg *header;
@@ -79,10 +78,10 @@ int host_route(const struct host *host, const struct prefix *destination,
 	if (code < 0)
 		return code;
 	(void)prefix_text(destination, text);
-	code = netlink_query(&netlink,
-	                     route_request(buffer, destination, source,
-	                                   in != NULL ? in->index : 0, mark),
-	                     read_answer, &answer);
+	code = netlink_query(
+		&netlink,
+		route_request(buffer, destination, source, in != NULL ? in->index : 0, mark),
+		read_answer, &answer);
 	netlink_close(&netlink);
 	if (code < 0)
 		return error_set(err, code, "route to %s: %s", text, strerror(-code));

@@ -91,7 +91,7 @@ static int grow(void **array, size_t count, size_t size)
 }
 
 struct image_set *image_set_new(const char *name, const enum key_type *types, unsigned count,
-				enum set_data data)
+                                enum set_data data)
 {
 	struct image_set *set = calloc(1, sizeof(*set));
 	if (!set)
@@ -161,7 +161,7 @@ static int image_set_comment(struct image_set *set, const char *comment)
 }
 
 int image_set_add(struct image_set *set, const uint8_t *key, const uint8_t *last,
-		  const struct verdict_to *verdict, const char *comment)
+                  const struct verdict_to *verdict, const char *comment)
 {
 	if (set->count == set->capacity) {
 		int r = image_set_grow(set);
@@ -205,7 +205,7 @@ static void image_set_move(struct image_set *set, struct image_set *old, size_t 
 {
 	size_t stride = image_set_stride(set);
 	bool again = set->count && memcmp(image_set_key(set, set->count - 1),
-					  image_set_key(old, from), set->key_length) == 0;
+	                                  image_set_key(old, from), set->key_length) == 0;
 	if (again)
 		return;
 	memcpy(set->keys + set->count * stride, image_set_key(old, from), stride);
@@ -445,7 +445,7 @@ struct image_set *image_find_set(const struct image *image, const char *name)
 	struct image_set **found = NULL;
 	if (image->set_count)
 		found = bsearch(&key, image->sets, image->set_count, sizeof(image->sets[0]),
-				compare_sets);
+		                compare_sets);
 	return found ? *found : NULL;
 }
 
@@ -457,6 +457,6 @@ struct image_chain *image_find_chain(const struct image *image, const char *name
 	struct image_chain **found = NULL;
 	if (image->chain_count)
 		found = bsearch(&key, image->chains, image->chain_count, sizeof(image->chains[0]),
-				compare_chains);
+		                compare_chains);
 	return found ? *found : NULL;
 }

@@ -24,8 +24,8 @@
 /* What a field of a key is loaded from. Its type in the kernel and in nft follows from it. */
 enum field {
 	FIELD_NONE,
-	FIELD_IN,   /* iifname */
-	FIELD_OUT,  /* oifname */
+	FIELD_IN,  /* iifname */
+	FIELD_OUT, /* oifname */
 	FIELD_SOURCE4,
 	FIELD_DESTINATION4,
 	FIELD_SOURCE6,
@@ -53,7 +53,7 @@ enum key_type {
 
 enum set_data {
 	DATA_NONE,
-	DATA_VERDICT,   /* a verdict map */
+	DATA_VERDICT,  /* a verdict map */
 	DATA_ADDRESS4, /* a map to IPv4 addresses: each key to itself */
 	DATA_ADDRESS6,
 };
@@ -98,7 +98,8 @@ enum statement_kind {
 	STATEMENT_ORIGINAL,    /* conntrack: the packet goes in the original direction */
 	STATEMENT_REPLY,
 	STATEMENT_DNATED,        /* conntrack: destination NAT was done */
-	STATEMENT_ORIGINAL_PORT, /* conntrack: protocol number and its port before DNAT in low..high */
+	STATEMENT_ORIGINAL_PORT, /* conntrack: protocol number and its port before DNAT in low..high
+	                          */
 	STATEMENT_MARKED,        /* connection mark has all bits of number */
 	STATEMENT_MARK,          /* sets the bits of number in the connection mark */
 	STATEMENT_COUNTER,
@@ -124,7 +125,14 @@ struct image_rule {
 	unsigned count;
 };
 
-enum image_hook { HOOK_NONE, HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_POSTROUTING, HOOK_POSTROUTING_NAT };
+enum image_hook {
+	HOOK_NONE,
+	HOOK_INPUT,
+	HOOK_FORWARD,
+	HOOK_OUTPUT,
+	HOOK_POSTROUTING,
+	HOOK_POSTROUTING_NAT
+};
 
 struct image_chain {
 	unsigned references;
@@ -132,7 +140,8 @@ struct image_chain {
 	char comment[IMAGE_COMMENT_MAX];
 	enum image_hook hook;
 	int priority;
-	struct image_rule *rules; /* NULL in a chain read from the kernel: only its digest is known */
+	struct image_rule
+		*rules; /* NULL in a chain read from the kernel: only its digest is known */
 	size_t rule_count;
 	size_t capacity;
 	bool failed;     /* memory was short while a rule was added */
@@ -141,9 +150,9 @@ struct image_chain {
 };
 
 struct image {
-	bool present;  /* the table exists */
-	bool foreign;  /* as read: holds something we cannot have made; to be replaced whole */
-	bool orphan;   /* as read: its owner's process is gone, it waits to be adopted */
+	bool present; /* the table exists */
+	bool foreign; /* as read: holds something we cannot have made; to be replaced whole */
+	bool orphan;  /* as read: its owner's process is gone, it waits to be adopted */
 	struct image_set **sets; /* by name, once finished */
 	size_t set_count, set_capacity;
 	struct image_chain **chains; /* by name, once finished */
@@ -155,10 +164,10 @@ unsigned key_type_length(enum key_type type); /* bytes, unpadded */
 
 /* All makers return NULL, all adders -ENOMEM, when memory is short. */
 struct image_set *image_set_new(const char *name, const enum key_type *types, unsigned count,
-				enum set_data data);
+                                enum set_data data);
 /* last is NULL but in interval sets; verdict only in verdict maps; comment may be NULL. */
 int image_set_add(struct image_set *set, const uint8_t *key, const uint8_t *last,
-		  const struct verdict_to *verdict, const char *comment);
+                  const struct verdict_to *verdict, const char *comment);
 /* Sorts; of equal keys the one added first stays. */
 int image_set_finish(struct image_set *set);
 size_t image_set_stride(const struct image_set *set);

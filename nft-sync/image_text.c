@@ -93,8 +93,7 @@ static bool is_whole_range(const uint8_t *first, const uint8_t *last, unsigned l
 static unsigned prefix_length(const uint8_t *first, const uint8_t *last, unsigned length)
 {
 	unsigned bits = 0;
-	while (bits < 8 * length &&
-	       !((first[bits / 8] ^ last[bits / 8]) & (0x80U >> (bits % 8))))
+	while (bits < 8 * length && !((first[bits / 8] ^ last[bits / 8]) & (0x80U >> (bits % 8))))
 		bits++;
 	return bits;
 }
@@ -107,8 +106,8 @@ static void print_range(FILE *out, enum key_type type, const uint8_t *first, con
 		return;
 	if (type == KEY_ADDRESS4 || type == KEY_ADDRESS6) {
 		fprintf(out, "/%u",
-			is_whole_range(first, last, length) ? 0
-							    : prefix_length(first, last, length));
+		        is_whole_range(first, last, length) ? 0
+		                                            : prefix_length(first, last, length));
 		return;
 	}
 	fputc('-', out);
@@ -196,7 +195,7 @@ static void print_statement(FILE *out, const struct statement *s)
 		break;
 	case STATEMENT_UDP_PORTS:
 		fprintf(out, "meta nfproto %s udp sport %u udp dport %u",
-			s->family == AF_INET ? "ipv4" : "ipv6", s->low, s->high);
+		        s->family == AF_INET ? "ipv4" : "ipv6", s->low, s->high);
 		break;
 	case STATEMENT_HOP_LIMIT:
 		fprintf(out, "ip6 hoplimit %u", s->number);
@@ -212,7 +211,7 @@ static void print_statement(FILE *out, const struct statement *s)
 		break;
 	case STATEMENT_ORIGINAL_PORT:
 		fprintf(out, "meta l4proto %s ct original proto-dst %u-%u",
-			protocol_text(s->protocol), s->low, s->high);
+		        protocol_text(s->protocol), s->low, s->high);
 		break;
 	case STATEMENT_MARKED:
 		fprintf(out, "ct mark & 0x%08x == 0x%08x", s->number, s->number);
@@ -231,7 +230,7 @@ static void print_statement(FILE *out, const struct statement *s)
 		break;
 	case STATEMENT_SNAT:
 		fprintf(out, "snat %s to %s saddr map @%s", s->family == AF_INET ? "ip" : "ip6",
-			s->family == AF_INET ? "ip" : "ip6", s->name);
+		        s->family == AF_INET ? "ip" : "ip6", s->name);
 		break;
 	case STATEMENT_VERDICT:
 		print_verdict(out, s->verdict, s->name);
@@ -253,7 +252,7 @@ static void print_chain(FILE *out, const struct image_chain *chain)
 	print_comment(out, "\t\t", chain->comment, "\n");
 	if (chain->hook != HOOK_NONE)
 		fprintf(out, "\t\t%s priority %d; policy accept;\n", hook_texts[chain->hook],
-			chain->priority);
+		        chain->priority);
 	for (size_t i = 0; i < chain->rule_count; i++) {
 		fputs("\t\t", out);
 		for (unsigned j = 0; j < chain->rules[i].count; j++) {

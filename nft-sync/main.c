@@ -39,9 +39,12 @@ static const char usage[] =
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-		{"print", no_argument, NULL, 'p'},        {"once", no_argument, NULL, 'o'},
-		{"debug", no_argument, NULL, 'd'},        {"help", no_argument, NULL, 'h'},
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'},
+		{"print", no_argument, NULL, 'p'},
+		{"once", no_argument, NULL, 'o'},
+		{"debug", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;

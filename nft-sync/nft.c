@@ -58,7 +58,7 @@ int nft_open(const char *table, bool own, struct nft **ret, struct error *err)
 		r = netlink_open(&nft->queries, NETLINK_NETFILTER, err);
 	if (r == 0)
 		r = nft_watch_open(&nft->watch, nft->table,
-				   mnl_socket_get_portid(nft->transactions), err);
+		                   mnl_socket_get_portid(nft->transactions), err);
 	if (r < 0) {
 		nft_close(nft);
 		return r;
@@ -116,7 +116,8 @@ static int size_send_buffer(struct mnl_socket *socket, size_t bytes)
 	return 0;
 }
 
-/* Of all answers to a batch: the first error and the message it is about, or the acknowledgement. */
+/* Of all answers to a batch: the first error and the message it is about, or the acknowledgement.
+ */
 struct answers {
 	bool acknowledged;
 	int error;
@@ -165,7 +166,7 @@ static int read_answers(struct nft *nft, const struct nft_batch *batch, struct a
 }
 
 static int send_batch(struct nft *nft, const struct nft_batch *batch, const struct delta *delta,
-		      struct error *err)
+                      struct error *err)
 {
 	char what[IMAGE_NAME_MAX + 64];
 	struct answers answers = {0};
@@ -176,22 +177,22 @@ static int send_batch(struct nft *nft, const struct nft_batch *batch, const stru
 		r = read_answers(nft, batch, &answers);
 	if (r < 0)
 		error_set(err, r, "table %s: the kernel refused to %s: %s", nft->table,
-			  answers.error ? nft_batch_describe(batch, delta, answers.sequence, what,
-							     sizeof(what))
-					: "take the batch",
-			  strerror(-r));
+		          answers.error ? nft_batch_describe(batch, delta, answers.sequence, what,
+		                                             sizeof(what))
+		                        : "take the batch",
+		          strerror(-r));
 	return r;
 }
 
 static int commit(struct nft *nft, const struct delta *delta, struct nft_report *report,
-		  struct error *err)
+                  struct error *err)
 {
 	struct nft_batch batch;
 	uint32_t generation = 0;
 	int r = nft_read_generation(&nft->queries, &generation);
 	if (r < 0)
 		return error_set(err, r, "cannot read the generation of the kernel's rule set: %s",
-				 strerror(-r));
+		                 strerror(-r));
 	r = nft_batch_make(&batch, delta, nft->table, nft->table_flags, nft->sequence, generation);
 	if (r < 0)
 		return error_set(err, r, "no memory for a batch");
@@ -222,7 +223,7 @@ static int ensure_known(struct nft *nft, struct nft_report *report, struct error
 }
 
 static int apply_once(struct nft *nft, const struct image *wanted, struct nft_report *report,
-		      struct error *err)
+                      struct error *err)
 {
 	struct delta *delta = NULL;
 	int r = ensure_known(nft, report, err);
@@ -312,8 +313,7 @@ static int read_counters_cb(const struct nlmsghdr *message, void *data)
 }
 
 int nft_read_counters(struct nft *nft, const char *set,
-		      int (*visit)(const struct nft_element *element, void *context),
-		      void *context)
+                      int (*visit)(const struct nft_element *element, void *context), void *context)
 {
 	char buffer[512];
 	struct counter_visit data = {.visit = visit, .context = context};

@@ -41,8 +41,7 @@ void nft_close(struct nft *nft); /* accepts NULL; the table stays in force */
  * bounded number of times. On success the image is remembered as what the kernel holds; it must
  * outlive the next call. Its chains get their digests.
  */
-int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report,
-	      struct error *err);
+int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report, struct error *err);
 
 /* Forget what the kernel is thought to hold: the next nft_apply() reads it. */
 void nft_distrust(struct nft *nft);
@@ -56,7 +55,7 @@ int nft_watch_read(struct nft *nft, struct nft_tampering *ret);
 /* Calls visit for the elements of a set that counts. */
 struct nft_element;
 int nft_read_counters(struct nft *nft, const char *set,
-		      int (*visit)(const struct nft_element *element, void *context),
-		      void *context);
+                      int (*visit)(const struct nft_element *element, void *context),
+                      void *context);
 
 #endif

@@ -46,7 +46,7 @@ static int make_room(struct builder *b)
 }
 
 static struct nlmsghdr *put_header(struct nft_batch *batch, uint16_t type, uint16_t flags,
-				   uint32_t number)
+                                   uint32_t number)
 {
 	bool frame = type == NFNL_MSG_BATCH_BEGIN || type == NFNL_MSG_BATCH_END;
 	struct nlmsghdr *header = mnl_nlmsg_put_header(batch->data + batch->used);
@@ -124,8 +124,7 @@ static void put_set_concatenation(struct nlmsghdr *header, const struct image_se
 	struct nlattr *concat = mnl_attr_nest_start(header, NFTA_SET_DESC_CONCAT);
 	for (unsigned i = 0; i < set->field_count; i++) {
 		struct nlattr *field = mnl_attr_nest_start(header, NFTA_LIST_ELEM);
-		mnl_attr_put_u32(header, NFTA_SET_FIELD_LEN,
-				 htonl(key_type_length(set->types[i])));
+		mnl_attr_put_u32(header, NFTA_SET_FIELD_LEN, htonl(key_type_length(set->types[i])));
 		mnl_attr_nest_end(header, field);
 	}
 	mnl_attr_nest_end(header, concat);
@@ -204,7 +203,7 @@ static void put_chain_hook(struct nlmsghdr *header, const struct image_chain *ch
 }
 
 static int put_chain(struct builder *b, uint16_t type, uint16_t flags,
-		     const struct image_chain *chain)
+                     const struct image_chain *chain)
 {
 	struct nlmsghdr *header = message_begin(b, type, flags);
 	if (!header)
@@ -251,7 +250,7 @@ static int put_rules(struct builder *b, const struct image_chain *chain)
 }
 
 static void put_value(struct nlmsghdr *header, uint16_t attribute, const uint8_t *value,
-		      unsigned length)
+                      unsigned length)
 {
 	struct nlattr *nest = mnl_attr_nest_start(header, attribute);
 	mnl_attr_put(header, NFTA_DATA_VALUE, length, value);
@@ -282,8 +281,8 @@ static void put_element(struct nlmsghdr *header, const struct image_set *set, si
 		put_value(header, NFTA_SET_ELEM_DATA, image_set_key(set, index), length);
 	if (set->comments && set->comments[index]) {
 		uint8_t data[IMAGE_COMMENT_MAX + 2];
-		unsigned used = comment_userdata(NFTNL_UDATA_SET_ELEM_COMMENT,
-						 set->comments[index], data);
+		unsigned used =
+			comment_userdata(NFTNL_UDATA_SET_ELEM_COMMENT, set->comments[index], data);
 		mnl_attr_put(header, NFTA_SET_ELEM_USERDATA, used, data);
 	}
 	mnl_attr_nest_end(header, nest);
@@ -373,7 +372,7 @@ static void put_batch_begin(struct builder *b, uint32_t generation)
 }
 
 int nft_batch_make(struct nft_batch *batch, const struct delta *delta, const char *table,
-		   uint32_t table_flags, uint32_t sequence, uint32_t generation)
+                   uint32_t table_flags, uint32_t sequence, uint32_t generation)
 {
 	struct builder b = {.batch = batch, .table = table, .table_flags = table_flags};
 	memset(batch, 0, sizeof(*batch));
@@ -406,7 +405,7 @@ void nft_batch_free(struct nft_batch *batch)
 }
 
 const char *nft_batch_describe(const struct nft_batch *batch, const struct delta *delta,
-			       uint32_t sequence, char *buffer, size_t size)
+                               uint32_t sequence, char *buffer, size_t size)
 {
 	static const char *const texts[] = {
 		[DELTA_DELETE_TABLE] = "delete the table",

@@ -26,11 +26,11 @@ struct nft_batch {
  * acknowledgement. -ENOMEM.
  */
 int nft_batch_make(struct nft_batch *batch, const struct delta *delta, const char *table,
-		   uint32_t table_flags, uint32_t sequence, uint32_t generation);
+                   uint32_t table_flags, uint32_t sequence, uint32_t generation);
 void nft_batch_free(struct nft_batch *batch);
 
 /* What the message of that sequence number does: "add elements to set members-sg-1-4". */
 const char *nft_batch_describe(const struct nft_batch *batch, const struct delta *delta,
-			       uint32_t sequence, char *buffer, size_t size);
+                               uint32_t sequence, char *buffer, size_t size);
 
 #endif

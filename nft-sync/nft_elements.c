@@ -129,23 +129,23 @@ static int parse_element(const struct nlattr *attribute, struct nft_element *ret
 	const struct nlattr *userdata = nest.attributes[NFTA_SET_ELEM_USERDATA];
 	if (userdata)
 		ret->comment = userdata_comment(mnl_attr_get_payload(userdata),
-						mnl_attr_get_payload_len(userdata),
-						NFTNL_UDATA_SET_ELEM_COMMENT);
+		                                mnl_attr_get_payload_len(userdata),
+		                                NFTNL_UDATA_SET_ELEM_COMMENT);
 	ret->foreign |= !ret->key || nest.attributes[NFTA_SET_ELEM_TIMEOUT] ||
-			nest.attributes[NFTA_SET_ELEM_OBJREF];
+	                nest.attributes[NFTA_SET_ELEM_OBJREF];
 	return 0;
 }
 
 int nft_each_element(const struct nlmsghdr *message,
-		     int (*visit)(const struct nft_element *element, void *context),
-		     void *context)
+                     int (*visit)(const struct nft_element *element, void *context), void *context)
 {
 	const struct nlattr *list = NULL;
 	struct nlattr *attribute;
 	int r = 0;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == NFTA_SET_ELEM_LIST_ELEMENTS)
-			list = attribute;
+	mnl_attr_for_each(attribute, message,
+	                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) ==
+	                                               NFTA_SET_ELEM_LIST_ELEMENTS) list =
+		attribute;
 	if (!list)
 		return 0;
 	mnl_attr_for_each_nested(attribute, list)
@@ -174,9 +174,9 @@ int nft_parse_set(const struct nlmsghdr *message, struct image_set **ret)
 {
 	struct nest nest = {0};
 	struct nlattr *attribute;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) < NEST_MAX)
-			nest.attributes[mnl_attr_get_type(attribute)] = attribute;
+	mnl_attr_for_each(attribute, message,
+	                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) < NEST_MAX)
+		nest.attributes[mnl_attr_get_type(attribute)] = attribute;
 	const char *name = nest_text(&nest, NFTA_SET_NAME);
 	uint32_t flags = nest_u32(&nest, NFTA_SET_FLAGS);
 	enum key_type types[IMAGE_FIELDS_MAX];

@@ -24,8 +24,7 @@ struct nft_element {
 
 /* Calls visit for every element of a NFT_MSG_NEWSETELEM message; stops at its first failure. */
 int nft_each_element(const struct nlmsghdr *message,
-		     int (*visit)(const struct nft_element *element, void *context),
-		     void *context);
+                     int (*visit)(const struct nft_element *element, void *context), void *context);
 
 /* -ENOMEM, or -EINVAL for a set that we never make. */
 int nft_parse_set(const struct nlmsghdr *message, struct image_set **ret);

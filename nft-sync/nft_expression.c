@@ -51,7 +51,7 @@ static void make_meta(struct maker *maker, uint32_t key, uint32_t to)
 }
 
 static void make_payload(struct maker *maker, uint32_t base, uint32_t offset, uint32_t length,
-			 uint32_t to)
+                         uint32_t to)
 {
 	struct nftnl_expr *e = expression(maker, "payload");
 	if (!e)
@@ -299,7 +299,7 @@ static void make_snat(struct maker *maker, const struct statement *s)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY,
-			   s->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	                   s->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_MAP_IPS);
@@ -384,7 +384,7 @@ static void make_statement(struct maker *maker, const struct statement *s)
 }
 
 struct nftnl_rule *nft_rule_make(const struct image_rule *rule, const char *table,
-				 const char *chain)
+                                 const char *chain)
 {
 	struct maker maker = {.rule = nftnl_rule_alloc()};
 	if (!maker.rule)

@@ -10,7 +10,7 @@
 
 /* NULL when memory is short. */
 struct nftnl_rule *nft_rule_make(const struct image_rule *rule, const char *table,
-				 const char *chain);
+                                 const char *chain);
 
 /*
  * A digest of a chain's rules from their expressions as libnftnl prints them, counters' values

@@ -42,10 +42,12 @@ static int read_generation_cb(const struct nlmsghdr *message, void *data)
 {
 	uint32_t *generation = data;
 	struct nlattr *attribute;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == NFTA_GEN_ID &&
-		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-			*generation = ntohl(mnl_attr_get_u32(attribute));
+	mnl_attr_for_each(attribute, message,
+	                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) ==
+	                                                       NFTA_GEN_ID &&
+	                                               mnl_attr_validate(attribute, MNL_TYPE_U32) >=
+	                                                       0) *generation =
+		ntohl(mnl_attr_get_u32(attribute));
 	return MNL_CB_OK;
 }
 
@@ -53,7 +55,7 @@ int nft_read_generation(struct netlink *netlink, uint32_t *ret)
 {
 	char buffer[REQUEST_BYTES];
 	return netlink_query(netlink, request_begin(buffer, NFT_MSG_GETGEN, 0), read_generation_cb,
-			     ret);
+	                     ret);
 }
 
 static int read_table_cb(const struct nlmsghdr *message, void *data)
@@ -61,11 +63,11 @@ static int read_table_cb(const struct nlmsghdr *message, void *data)
 	struct reading *reading = data;
 	struct nlattr *attribute;
 	reading->image->present = true;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == NFTA_TABLE_FLAGS &&
-		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-			reading->image->orphan =
-				ntohl(mnl_attr_get_u32(attribute)) == NFT_TABLE_PERSIST;
+	mnl_attr_for_each(
+		attribute, message,
+		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) == NFTA_TABLE_FLAGS &&
+	                                     mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+		reading->image->orphan = ntohl(mnl_attr_get_u32(attribute)) == NFT_TABLE_PERSIST;
 	return MNL_CB_OK;
 }
 
@@ -119,13 +121,13 @@ static int read_elements(struct netlink *netlink, struct reading *reading)
 }
 
 static void read_chain_hook(const struct nftnl_chain *listed, struct image *image,
-			    struct image_chain *chain)
+                            struct image_chain *chain)
 {
 	if (!nftnl_chain_is_set(listed, NFTNL_CHAIN_HOOKNUM))
 		return;
 	const char *type = nftnl_chain_get_str(listed, NFTNL_CHAIN_TYPE);
-	chain->hook = nft_hook_of(nftnl_chain_get_u32(listed, NFTNL_CHAIN_HOOKNUM),
-				  type ? type : "");
+	chain->hook =
+		nft_hook_of(nftnl_chain_get_u32(listed, NFTNL_CHAIN_HOOKNUM), type ? type : "");
 	chain->priority = nftnl_chain_get_s32(listed, NFTNL_CHAIN_PRIO);
 	if (chain->hook == HOOK_NONE ||
 	    nftnl_chain_get_u32(listed, NFTNL_CHAIN_POLICY) != NF_ACCEPT)
@@ -172,8 +174,8 @@ static int read_rule_cb(const struct nlmsghdr *message, void *data)
 	r = MNL_CB_OK;
 	if (strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), reading->table) != 0)
 		goto out;
-	struct image_chain *chain = image_find_chain(
-		reading->image, nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+	struct image_chain *chain =
+		image_find_chain(reading->image, nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
 	if (chain)
 		chain->digest = nft_rule_digest(rule, chain->digest);
 out:
@@ -207,7 +209,7 @@ static int read_once(struct netlink *netlink, struct reading *reading)
 
 /* 0: consistent. -EAGAIN: a transaction came between. */
 static int read_between_generations(struct netlink *netlink, struct reading *reading,
-				    uint32_t *generation)
+                                    uint32_t *generation)
 {
 	uint32_t after = 0;
 	int r = nft_read_generation(netlink, generation);
@@ -223,7 +225,7 @@ static int read_between_generations(struct netlink *netlink, struct reading *rea
 }
 
 int nft_read_image(struct netlink *netlink, const char *table, struct image **ret,
-		   uint32_t *generation, struct error *err)
+                   uint32_t *generation, struct error *err)
 {
 	int r = -EAGAIN;
 	for (int attempt = 0; r == -EAGAIN && attempt < READ_ATTEMPTS; attempt++) {
@@ -238,9 +240,9 @@ int nft_read_image(struct netlink *netlink, const char *table, struct image **re
 	}
 	if (r == -EAGAIN)
 		return error_set(err, -EBUSY, "table %s: the kernel's rule set does not hold still",
-				 table);
+		                 table);
 	if (r < 0)
 		return error_set(err, r, "cannot read table %s from the kernel: %s", table,
-				 strerror(-r));
+		                 strerror(-r));
 	return 0;
 }

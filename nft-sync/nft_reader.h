@@ -14,6 +14,6 @@ int nft_read_generation(struct netlink *netlink, uint32_t *ret);
  * Chains have a digest and no rules. -EBUSY where the rule set never holds still.
  */
 int nft_read_image(struct netlink *netlink, const char *table, struct image **ret,
-		   uint32_t *generation, struct error *err);
+                   uint32_t *generation, struct error *err);
 
 #endif

@@ -16,10 +16,9 @@
 #define CONCATENATION_MASK 0x3fU
 
 static const uint32_t type_numbers[] = {
-	[KEY_NONE] = 0,       [KEY_INTERFACE] = 41, [KEY_ADDRESS4] = 7,
-	[KEY_ADDRESS6] = 8,   [KEY_PROTOCOL] = 12,  [KEY_PORT] = 13,
-	[KEY_ICMP_TYPE] = 14, [KEY_ICMP_CODE] = 32, [KEY_ICMPV6_TYPE] = 29,
-	[KEY_ICMPV6_CODE] = 33,
+	[KEY_NONE] = 0,         [KEY_INTERFACE] = 41,   [KEY_ADDRESS4] = 7,   [KEY_ADDRESS6] = 8,
+	[KEY_PROTOCOL] = 12,    [KEY_PORT] = 13,        [KEY_ICMP_TYPE] = 14, [KEY_ICMP_CODE] = 32,
+	[KEY_ICMPV6_TYPE] = 29, [KEY_ICMPV6_CODE] = 33,
 };
 #define TYPES (sizeof(type_numbers) / sizeof(type_numbers[0]))
 
@@ -146,8 +145,7 @@ static enum key_type key_type_of(uint32_t number)
 	return KEY_NONE;
 }
 
-int nft_set_types(uint32_t key_type, enum key_type types[static IMAGE_FIELDS_MAX],
-		  unsigned *count)
+int nft_set_types(uint32_t key_type, enum key_type types[static IMAGE_FIELDS_MAX], unsigned *count)
 {
 	unsigned fields = 0;
 	for (uint32_t rest = key_type; rest; rest >>= CONCATENATION_BITS)

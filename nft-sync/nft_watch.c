@@ -19,8 +19,7 @@
 #define ATTRIBUTE_TABLE 1
 #define ATTRIBUTE_NAME 2
 
-int nft_watch_open(struct nft_watch *watch, const char *table, uint32_t own_port,
-		   struct error *err)
+int nft_watch_open(struct nft_watch *watch, const char *table, uint32_t own_port, struct error *err)
 {
 	int size = WATCH_BUFFER;
 	int group = NFNLGRP_NFTABLES;
@@ -32,14 +31,14 @@ int nft_watch_open(struct nft_watch *watch, const char *table, uint32_t own_port
 		goto failed;
 	/* Without the privilege the default size does: lost notifications mean a reading. */
 	(void)setsockopt(mnl_socket_get_fd(watch->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size,
-			 sizeof(size));
+	                 sizeof(size));
 	if (mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    mnl_socket_setsockopt(watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
 		goto failed;
 	return 0;
 failed:
 	error_set(err, -errno, "cannot listen for changes of the kernel's rule set: %s",
-		  strerror(errno));
+	          strerror(errno));
 	int r = -errno;
 	nft_watch_close(watch);
 	return r;
@@ -55,10 +54,11 @@ void nft_watch_close(struct nft_watch *watch)
 static const char *attribute_text(const struct nlmsghdr *message, uint16_t type)
 {
 	struct nlattr *attribute;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == type &&
-		    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-			return mnl_attr_get_str(attribute);
+	mnl_attr_for_each(
+		attribute, message,
+		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) == type &&
+	                                     mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >=
+	                                             0) return mnl_attr_get_str(attribute);
 	return "";
 }
 
@@ -92,8 +92,8 @@ static void watch_object(struct nft_watch *watch, const struct nlmsghdr *message
 	/* The deletion of a table is told from the inside out; the table itself says it best. */
 	if (!watch->touched || type == NFT_MSG_DELTABLE)
 		snprintf(watch->found.what, sizeof(watch->found.what), "%s %s", event_text(type),
-			 type == NFT_MSG_DELTABLE ? watch->table
-						  : attribute_text(message, ATTRIBUTE_NAME));
+		         type == NFT_MSG_DELTABLE ? watch->table
+		                                  : attribute_text(message, ATTRIBUTE_NAME));
 	watch->touched = true;
 }
 
@@ -101,12 +101,13 @@ static void watch_process(struct nft_watch *watch, const struct nlmsghdr *messag
 {
 	struct nlattr *attribute;
 	watch->found.pid = 0;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID &&
-		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-			watch->found.pid = ntohl(mnl_attr_get_u32(attribute));
+	mnl_attr_for_each(
+		attribute, message,
+		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID &&
+	                                     mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+		watch->found.pid = ntohl(mnl_attr_get_u32(attribute));
 	snprintf(watch->found.process, sizeof(watch->found.process), "%s",
-		 attribute_text(message, NFTA_GEN_PROC_NAME));
+	         attribute_text(message, NFTA_GEN_PROC_NAME));
 }
 
 static void watch_generation(struct nft_watch *watch, const struct nlmsghdr *message)

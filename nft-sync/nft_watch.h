@@ -12,14 +12,14 @@
 struct nft_watch {
 	struct mnl_socket *socket;
 	const char *table;
-	uint32_t own_port;          /* transactions of this netlink port are ours */
-	bool deleted;               /* another table, by the transaction being read */
-	bool touched;               /* by the transaction being read: its NEWGEN names the process */
+	uint32_t own_port; /* transactions of this netlink port are ours */
+	bool deleted;      /* another table, by the transaction being read */
+	bool touched;      /* by the transaction being read: its NEWGEN names the process */
 	struct nft_tampering found; /* not yet asked for */
 };
 
 int nft_watch_open(struct nft_watch *watch, const char *table, uint32_t own_port,
-		   struct error *err);
+                   struct error *err);
 void nft_watch_close(struct nft_watch *watch);
 
 /* Reads what is there; true when our table was touched, or may have been (notifications lost). */

@@ -119,13 +119,13 @@ static cJSON *make_request(const struct options *options, int count, char **word
 		cJSON_AddStringToObject(request, "in", options->in);
 	if (options->original_port)
 		cJSON_AddNumberToObject(request, "originalPort",
-					strtod(options->original_port, NULL));
+		                        strtod(options->original_port, NULL));
 	return request;
 }
 
 /* Where the daemon listens: as told, as configured, or by default. */
 static int ask(const struct options *options, const cJSON *request, cJSON **answer,
-	       struct error *err)
+               struct error *err)
 {
 	struct config *config = NULL;
 	if (options->socket)
@@ -155,13 +155,13 @@ static int exit_status(const struct command *command, const cJSON *answer)
 		return is_true(answer, "permitted") ? 0 : EXIT_DROPPED;
 	if (command->show == show_status)
 		return is_true(cJSON_GetObjectItemCaseSensitive(answer, "kernel"), "inForce")
-			       ? 0
-			       : EXIT_DROPPED;
+		               ? 0
+		               : EXIT_DROPPED;
 	return 0;
 }
 
 static int run(const struct options *options, const struct command *command, int count,
-	       char **words)
+               char **words)
 {
 	struct error err = {0};
 	cJSON *answer = NULL;

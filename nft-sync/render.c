@@ -63,20 +63,28 @@ static const struct {
 } branch_sets[] = {
 	[EGRESS] = {SET_EGRESS, "by host interface: from the pod", {KEY_INTERFACE}, DATA_VERDICT},
 	[INGRESS] = {SET_INGRESS, "by host interface: to the pod", {KEY_INTERFACE}, DATA_VERDICT},
-	[FROM_NODE] = {SET_FROM_NODE, "by host interface: from the node to the pod",
-		       {KEY_INTERFACE}, DATA_VERDICT},
+	[FROM_NODE] = {SET_FROM_NODE,
+                       "by host interface: from the node to the pod",
+                       {KEY_INTERFACE},
+                       DATA_VERDICT},
 	[ADDRESSES4] = {SET_ADDRESSES4, "source check", {KEY_INTERFACE, KEY_ADDRESS4}, DATA_NONE},
 	[ADDRESSES6] = {SET_ADDRESSES6, "source check", {KEY_INTERFACE, KEY_ADDRESS6}, DATA_NONE},
 	[ANY_SOURCE] = {SET_ANY_SOURCE, "SourceDestCheck is off", {KEY_INTERFACE}, DATA_NONE},
-	[PATHS] = {SET_PATHS, "strict interfaces and their devices",
-		   {KEY_INTERFACE, KEY_INTERFACE}, DATA_NONE},
+	[PATHS] = {SET_PATHS,
+                   "strict interfaces and their devices",
+                   {KEY_INTERFACE, KEY_INTERFACE},
+                   DATA_NONE},
 	[HAIRPINS] = {SET_HAIRPINS, "a pod to itself", {KEY_INTERFACE, KEY_INTERFACE}, DATA_NONE},
 	[RULES_EGRESS] = {SET_RULES_EGRESS, "which rules", {KEY_INTERFACE}, DATA_VERDICT},
 	[RULES_INGRESS] = {SET_RULES_INGRESS, "which rules", {KEY_INTERFACE}, DATA_VERDICT},
-	[UNSOURCED4] = {SET_UNSOURCED4, "strict pods keep their source", {KEY_ADDRESS4},
-			DATA_ADDRESS4},
-	[UNSOURCED6] = {SET_UNSOURCED6, "strict pods keep their source", {KEY_ADDRESS6},
-			DATA_ADDRESS6},
+	[UNSOURCED4] = {SET_UNSOURCED4,
+                        "strict pods keep their source",
+                        {KEY_ADDRESS4},
+                        DATA_ADDRESS4},
+	[UNSOURCED6] = {SET_UNSOURCED6,
+                        "strict pods keep their source",
+                        {KEY_ADDRESS6},
+                        DATA_ADDRESS6},
 };
 #define BRANCH_SETS (sizeof(branch_sets) / sizeof(branch_sets[0]))
 
@@ -90,8 +98,8 @@ struct rendering {
 	struct error *err;
 };
 
-static struct image_set *new_set(const char *name, const char *comment,
-				 const enum key_type *types, unsigned count, enum set_data data)
+static struct image_set *new_set(const char *name, const char *comment, const enum key_type *types,
+                                 unsigned count, enum set_data data)
 {
 	struct image_set *set = image_set_new(name, types, count, data);
 	if (set)
@@ -104,7 +112,7 @@ static int make_branch_sets(struct rendering *r)
 	for (size_t i = 0; i < BRANCH_SETS; i++) {
 		unsigned count = branch_sets[i].types[1] == KEY_NONE ? 1 : 2;
 		r->sets[i] = new_set(branch_sets[i].name, branch_sets[i].comment,
-				     branch_sets[i].types, count, branch_sets[i].data);
+		                     branch_sets[i].types, count, branch_sets[i].data);
 		if (!r->sets[i])
 			return -ENOMEM;
 	}
@@ -145,8 +153,8 @@ static void branch_comment(const struct branch *branch, char comment[static IMAG
 	snprintf(comment, IMAGE_COMMENT_MAX, "%s/%s", branch->namespace, branch->pod);
 }
 
-static int add_interface(struct image_set *set, const struct branch *branch,
-			 enum verdict_code code, const char *chain)
+static int add_interface(struct image_set *set, const struct branch *branch, enum verdict_code code,
+                         const char *chain)
 {
 	uint8_t key[IMAGE_KEY_MAX];
 	unsigned length = 0;
@@ -180,13 +188,13 @@ static int add_addresses(struct rendering *r, const struct branch *branch)
 		key_put_name(key, &length, branch->interface);
 		key_put_address(key, &length, address);
 		status = image_set_add(r->sets[v4 ? ADDRESSES4 : ADDRESSES6], key, NULL, NULL,
-				       comment);
+		                       comment);
 		if (status < 0 || branch->mode != MODE_STRICT)
 			continue;
 		length = 0;
 		key_put_address(key, &length, address);
 		status = image_set_add(r->sets[v4 ? UNSOURCED4 : UNSOURCED6], key, NULL, NULL,
-				       comment);
+		                       comment);
 	}
 	if (status == 0 && !branch->source_dest_check)
 		status = add_interface(r->sets[ANY_SOURCE], branch, VERDICT_NONE, "");
@@ -217,10 +225,10 @@ static struct entry_chains entry_chains(const struct branch *branch)
 {
 	if (branch->state == BRANCH_CLAIMED)
 		return (struct entry_chains){"claimed-egress", "claimed-ingress",
-					     "claimed-ingress"};
+		                             "claimed-ingress"};
 	if (branch->mode == MODE_STANDARD)
 		return (struct entry_chains){"standard-egress", "standard-ingress",
-					     "standard-from-node"};
+		                             "standard-from-node"};
 	if (branch_is_strict_path(branch))
 		return (struct entry_chains){"strict-egress", "strict-ingress", "strict-ingress"};
 	return (struct entry_chains){"routed-egress", "routed-ingress", "routed-ingress"};
@@ -245,10 +253,10 @@ static int add_rules(struct rendering *r, const struct branch *branch, enum dire
 	struct error failure = {0};
 	enum branch_set set = direction == DIRECTION_EGRESS ? RULES_EGRESS : RULES_INGRESS;
 	int status = rule_cache_render(r->cache, direction, RULES_OF_BRANCH, branch->groups,
-				       branch->group_count, r->image, chain, &failure);
+	                               branch->group_count, r->image, chain, &failure);
 	if (status == -E2BIG) {
 		snprintf(sentence, sizeof(sentence), "pod %s/%s is closed for %s: %s",
-			 branch->namespace, branch->pod, direction_name(direction), failure.text);
+		         branch->namespace, branch->pod, direction_name(direction), failure.text);
 		r->say(r->context, sentence);
 		return 0;
 	}
@@ -299,7 +307,7 @@ static int add_exempt_service(struct image_set *set, const struct exempt_service
 	uint16_t port = htobe16(service->port);
 	struct verdict_to verdict = {.code = VERDICT_GOTO};
 	snprintf(verdict.chain, sizeof(verdict.chain), "exempt-%s",
-		 exemption_names[service->exemption]);
+	         exemption_names[service->exemption]);
 	key_put_address(key, &length, &service->address);
 	key_put(key, &length, &service->protocol, 1);
 	key_put(key, &length, &port, sizeof(port));
@@ -307,12 +315,12 @@ static int add_exempt_service(struct image_set *set, const struct exempt_service
 }
 
 static int add_exempt_set(struct rendering *r, const struct exempt_service *services, size_t count,
-			  uint8_t family)
+                          uint8_t family)
 {
 	bool v4 = family == AF_INET;
 	enum key_type types[] = {v4 ? KEY_ADDRESS4 : KEY_ADDRESS6, KEY_PROTOCOL, KEY_PORT};
 	struct image_set *set = new_set(v4 ? SET_EXEMPT4 : SET_EXEMPT6, "what EC2 never filters",
-					types, 3, DATA_VERDICT);
+	                                types, 3, DATA_VERDICT);
 	int status = set ? 0 : -ENOMEM;
 	for (size_t i = 0; status == 0 && i < count; i++)
 		if (services[i].address.family == family)
@@ -365,7 +373,7 @@ static bool node_groups_known(const struct resolution *resolution, struct model 
 
 /* The rules of the node's own groups, where standard interfaces are to be judged by them. */
 static int add_node_rules(struct rendering *r, struct model *model, enum direction direction,
-			  char chain[static IMAGE_NAME_MAX])
+                          char chain[static IMAGE_NAME_MAX])
 {
 	const struct resolution *resolution = r->resolution;
 	chain[0] = '\0';
@@ -374,7 +382,7 @@ static int add_node_rules(struct rendering *r, struct model *model, enum directi
 		return 0;
 	struct error failure = {0};
 	int status = rule_cache_render(r->cache, direction, RULES_OF_NODE, resolution->node_groups,
-				       resolution->node_group_count, r->image, chain, &failure);
+	                               resolution->node_group_count, r->image, chain, &failure);
 	return status < 0 ? error_set(r->err, status, "the node's groups: %s", failure.text) : 0;
 }
 
@@ -383,9 +391,9 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 	char egress[IMAGE_NAME_MAX];
 	char ingress[IMAGE_NAME_MAX];
 	struct chain_plan plan = {.config = r->resolution->config,
-				  .primary_interface = r->resolution->primary_interface,
-				  .node_chains = {ingress, egress},
-				  .strict = is_strict(r->resolution)};
+	                          .primary_interface = r->resolution->primary_interface,
+	                          .node_chains = {ingress, egress},
+	                          .strict = is_strict(r->resolution)};
 	int status = make_branch_sets(r);
 	for (size_t i = 0; status == 0 && i < r->resolution->branch_count; i++)
 		status = add_branch(r, &r->resolution->branches[i]);
@@ -407,15 +415,15 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 }
 
 int render(struct renderer *renderer, const struct resolution *resolution, struct model *model,
-	   const struct image *previous, struct image **ret, struct render_report *report,
-	   void (*say)(void *context, const char *problem), void *context, struct error *err)
+           const struct image *previous, struct image **ret, struct render_report *report,
+           void (*say)(void *context, const char *problem), void *context, struct error *err)
 {
 	struct rendering r = {.resolution = resolution,
-			      .cache = renderer->cache,
-			      .image = image_new(),
-			      .say = say,
-			      .context = context,
-			      .err = err};
+	                      .cache = renderer->cache,
+	                      .image = image_new(),
+	                      .say = say,
+	                      .context = context,
+	                      .err = err};
 	int status = r.image ? 0 : -ENOMEM;
 	rule_cache_begin(renderer->cache, resolution, model);
 	/* A node without branch interfaces: an empty table, no hook, no packet is looked at. */

@@ -29,21 +29,21 @@
 
 struct renderer;
 
-struct renderer *renderer_new(void); /* NULL: no memory */
+struct renderer *renderer_new(void);           /* NULL: no memory */
 void renderer_free(struct renderer *renderer); /* accepts NULL */
 
 struct render_report {
-	size_t rule_sets;         /* in the image */
+	size_t rule_sets;          /* in the image */
 	size_t rule_sets_compiled; /* this time */
-	size_t elements;          /* boxes and spans of the rule sets in the image */
+	size_t elements;           /* boxes and spans of the rule sets in the image */
 };
 
 /*
- * previous (NULL: none) lends what did not change. A rule set that can't be compiled (-E2BIG) closes
- * the interfaces that need it and is named in a problem sentence given to say.
+ * previous (NULL: none) lends what did not change. A rule set that can't be compiled (-E2BIG)
+ * closes the interfaces that need it and is named in a problem sentence given to say.
  */
 int render(struct renderer *renderer, const struct resolution *resolution, struct model *model,
-	   const struct image *previous, struct image **ret, struct render_report *report,
-	   void (*say)(void *context, const char *problem), void *context, struct error *err);
+           const struct image *previous, struct image **ret, struct render_report *report,
+           void (*say)(void *context, const char *problem), void *context, struct error *err);
 
 #endif

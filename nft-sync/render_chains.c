@@ -20,11 +20,11 @@
 #define DHCP6_SERVER 547
 
 const struct drop_reason drop_reasons[] = {
-	{DIRECTION_EGRESS, DROP_SOURCE},  {DIRECTION_EGRESS, DROP_PATH},
-	{DIRECTION_EGRESS, DROP_RULES},   {DIRECTION_EGRESS, DROP_NODE},
-	{DIRECTION_EGRESS, DROP_CLOSED},  {DIRECTION_EGRESS, DROP_CLAIMED},
-	{DIRECTION_INGRESS, DROP_PATH},   {DIRECTION_INGRESS, DROP_RULES},
-	{DIRECTION_INGRESS, DROP_NODE},   {DIRECTION_INGRESS, DROP_CLOSED},
+	{DIRECTION_EGRESS, DROP_SOURCE},   {DIRECTION_EGRESS, DROP_PATH},
+	{DIRECTION_EGRESS, DROP_RULES},    {DIRECTION_EGRESS, DROP_NODE},
+	{DIRECTION_EGRESS, DROP_CLOSED},   {DIRECTION_EGRESS, DROP_CLAIMED},
+	{DIRECTION_INGRESS, DROP_PATH},    {DIRECTION_INGRESS, DROP_RULES},
+	{DIRECTION_INGRESS, DROP_NODE},    {DIRECTION_INGRESS, DROP_CLOSED},
 	{DIRECTION_INGRESS, DROP_CLAIMED},
 };
 const size_t drop_reason_count = sizeof(drop_reasons) / sizeof(drop_reasons[0]);
@@ -82,7 +82,7 @@ static void go_to(struct image_chain *chain, const char *name)
 }
 
 static void draw_hook(struct drawing *drawing, const char *name, enum image_hook hook,
-		      const char *comment, bool egress, const char *ingress_map)
+                      const char *comment, bool egress, const char *ingress_map)
 {
 	struct image_chain *chain = begin(name, comment);
 	if (chain) {
@@ -93,78 +93,76 @@ static void draw_hook(struct drawing *drawing, const char *name, enum image_hook
 		verdict_map(image_chain_rule(chain), SET_EGRESS, FIELD_IN, FIELD_NONE, FIELD_NONE);
 	if (ingress_map)
 		verdict_map(image_chain_rule(chain), ingress_map, FIELD_OUT, FIELD_NONE,
-			    FIELD_NONE);
+		            FIELD_NONE);
 	end(drawing, chain);
 }
 
 /* What every end asks first: has it permitted this flow before, is it neighbour discovery? */
 static void ask_first(const struct drawing *drawing, struct image_chain *chain,
-		      enum direction direction)
+                      enum direction direction)
 {
 	uint32_t originator = mark_of_originator(drawing->plan->config);
 	uint32_t responder = mark_of_responder(drawing->plan->config);
 	bool egress = direction == DIRECTION_EGRESS;
 	give_verdict(match_marked(match_original(image_chain_rule(chain)),
-				  egress ? originator : responder),
-		     VERDICT_RETURN, "");
-	give_verdict(match_marked(match_reply(image_chain_rule(chain)),
-				  egress ? responder : originator),
-		     VERDICT_RETURN, "");
+	                          egress ? originator : responder),
+	             VERDICT_RETURN, "");
+	give_verdict(
+		match_marked(match_reply(image_chain_rule(chain)), egress ? responder : originator),
+		VERDICT_RETURN, "");
 	give_verdict(match_hop_limit(match_set(image_chain_rule(chain), SET_NEIGHBOUR,
-					       FIELD_ICMPV6_TYPE, FIELD_NONE, FIELD_NONE),
-				     ND_HOP_LIMIT),
-		     VERDICT_RETURN, "");
+	                                       FIELD_ICMPV6_TYPE, FIELD_NONE, FIELD_NONE),
+	                             ND_HOP_LIMIT),
+	             VERDICT_RETURN, "");
 }
 
 static void draw_claimed(struct drawing *drawing, enum direction direction)
 {
 	bool egress = direction == DIRECTION_EGRESS;
 	struct image_chain *chain = begin(egress ? "claimed-egress" : "claimed-ingress",
-					  "a newer pod has the address or interface");
+	                                  "a newer pod has the address or interface");
 	give_verdict(match_hop_limit(match_set(image_chain_rule(chain), SET_NEIGHBOUR,
-					       FIELD_ICMPV6_TYPE, FIELD_NONE, FIELD_NONE),
-				     ND_HOP_LIMIT),
-		     VERDICT_RETURN, "");
+	                                       FIELD_ICMPV6_TYPE, FIELD_NONE, FIELD_NONE),
+	                             ND_HOP_LIMIT),
+	             VERDICT_RETURN, "");
 	go_to(chain, egress ? "drop-egress-" DROP_CLAIMED : "drop-ingress-" DROP_CLAIMED);
 	end(drawing, chain);
 }
 
 static void draw_egress(struct drawing *drawing, const char *name, const char *comment,
-			const char *next)
+                        const char *next)
 {
 	struct image_chain *chain = begin(name, comment);
 	ask_first(drawing, chain, DIRECTION_EGRESS);
 	give_verdict(match_set(image_chain_rule(chain), SET_ADDRESSES4, FIELD_IN, FIELD_SOURCE4,
-			       FIELD_NONE),
-		     VERDICT_GOTO, next);
+	                       FIELD_NONE),
+	             VERDICT_GOTO, next);
 	give_verdict(match_set(image_chain_rule(chain), SET_ADDRESSES6, FIELD_IN, FIELD_SOURCE6,
-			       FIELD_NONE),
-		     VERDICT_GOTO, next);
+	                       FIELD_NONE),
+	             VERDICT_GOTO, next);
 	give_verdict(match_set(image_chain_rule(chain), SET_ANY_SOURCE, FIELD_IN, FIELD_NONE,
-			       FIELD_NONE),
-		     VERDICT_GOTO, next);
+	                       FIELD_NONE),
+	             VERDICT_GOTO, next);
 	go_to(chain, "drop-egress-" DROP_SOURCE);
 	end(drawing, chain);
 }
 
-static void draw_path(struct drawing *drawing, const char *name, const char *next,
-		      const char *drop)
+static void draw_path(struct drawing *drawing, const char *name, const char *next, const char *drop)
 {
 	struct image_chain *chain = begin(name, "only to and from its own device, or itself");
-	give_verdict(match_set(image_chain_rule(chain), SET_PATHS, FIELD_IN, FIELD_OUT,
-			       FIELD_NONE),
-		     VERDICT_GOTO, next);
+	give_verdict(match_set(image_chain_rule(chain), SET_PATHS, FIELD_IN, FIELD_OUT, FIELD_NONE),
+	             VERDICT_GOTO, next);
 	go_to(chain, drop);
 	end(drawing, chain);
 }
 
 static void allow_hairpin(const struct drawing *drawing, struct image_chain *chain,
-			  const char *exempt)
+                          const char *exempt)
 {
 	if (drawing->plan->config->exempt[EXEMPT_HAIRPIN])
 		give_verdict(match_set(image_chain_rule(chain), SET_HAIRPINS, FIELD_IN, FIELD_OUT,
-				       FIELD_NONE),
-			     VERDICT_GOTO, exempt);
+		                       FIELD_NONE),
+		             VERDICT_GOTO, exempt);
 }
 
 /* Exempt services serve new flows only: an answer that looks like one is judged. */
@@ -174,16 +172,16 @@ static void draw_exempt_egress(struct drawing *drawing, const char *name, const 
 	allow_hairpin(drawing, chain, "exempt-hairpin-egress");
 	give_verdict(match_reply(image_chain_rule(chain)), VERDICT_GOTO, next);
 	verdict_map(image_chain_rule(chain), SET_EXEMPT4, FIELD_DESTINATION4, FIELD_PROTOCOL,
-		    FIELD_PORT);
+	            FIELD_PORT);
 	verdict_map(image_chain_rule(chain), SET_EXEMPT6, FIELD_DESTINATION6, FIELD_PROTOCOL,
-		    FIELD_PORT);
+	            FIELD_PORT);
 	if (drawing->plan->config->exempt[EXEMPT_DHCP]) {
 		give_verdict(match_udp_ports(image_chain_rule(chain), AF_INET, DHCP4_CLIENT,
-					     DHCP4_SERVER),
-			     VERDICT_GOTO, "exempt-dhcp");
+		                             DHCP4_SERVER),
+		             VERDICT_GOTO, "exempt-dhcp");
 		give_verdict(match_udp_ports(image_chain_rule(chain), AF_INET6, DHCP6_CLIENT,
-					     DHCP6_SERVER),
-			     VERDICT_GOTO, "exempt-dhcp");
+		                             DHCP6_SERVER),
+		             VERDICT_GOTO, "exempt-dhcp");
 	}
 	go_to(chain, next);
 	end(drawing, chain);
@@ -191,7 +189,7 @@ static void draw_exempt_egress(struct drawing *drawing, const char *name, const 
 
 /* The node's groups judge what crosses the primary interface. */
 static void ask_node(const struct drawing *drawing, struct image_chain *chain,
-		     enum direction direction)
+                     enum direction direction)
 {
 	const char *node = drawing->plan->node_chains[direction];
 	const char *primary = drawing->plan->primary_interface;
@@ -213,19 +211,19 @@ static void ask_rules(struct image_chain *chain, enum direction direction)
 {
 	if (direction == DIRECTION_EGRESS)
 		verdict_map(image_chain_rule(chain), SET_RULES_EGRESS, FIELD_IN, FIELD_NONE,
-			    FIELD_NONE);
+		            FIELD_NONE);
 	else
 		verdict_map(image_chain_rule(chain), SET_RULES_INGRESS, FIELD_OUT, FIELD_NONE,
-			    FIELD_NONE);
+		            FIELD_NONE);
 	go_to(chain, direction == DIRECTION_EGRESS ? "drop-egress-" DROP_CLOSED
-						   : "drop-ingress-" DROP_CLOSED);
+	                                           : "drop-ingress-" DROP_CLOSED);
 }
 
 static void draw_judge(struct drawing *drawing, const char *name, enum direction direction,
-		       bool node)
+                       bool node)
 {
-	struct image_chain *chain = begin(name, node ? "the node's groups, then its own"
-						     : "its own groups");
+	struct image_chain *chain =
+		begin(name, node ? "the node's groups, then its own" : "its own groups");
 	if (node)
 		ask_node(drawing, chain, direction);
 	ask_rules(chain, direction);
@@ -233,7 +231,7 @@ static void draw_judge(struct drawing *drawing, const char *name, enum direction
 }
 
 static void draw_ingress(struct drawing *drawing, const char *name, const char *comment,
-			 const char *next)
+                         const char *next)
 {
 	struct image_chain *chain = begin(name, comment);
 	ask_first(drawing, chain, DIRECTION_INGRESS);
@@ -256,7 +254,7 @@ static void draw_from_node(struct drawing *drawing)
 	ask_first(drawing, chain, DIRECTION_INGRESS);
 	if (drawing->plan->config->exempt[EXEMPT_NODE_PROBE]) {
 		give_verdict(match_reply(image_chain_rule(chain)), VERDICT_GOTO,
-			     "standard-ingress-judge");
+		             "standard-ingress-judge");
 		go_to(chain, "exempt-node-probe");
 	} else {
 		go_to(chain, "standard-ingress-judge");
@@ -265,7 +263,7 @@ static void draw_from_node(struct drawing *drawing)
 }
 
 static void draw_permit(struct drawing *drawing, const char *name, uint32_t original,
-			uint32_t reply)
+                        uint32_t reply)
 {
 	struct image_chain *chain = begin(name, "this end remembers that it permitted the flow");
 	set_mark(match_original(image_chain_rule(chain)), original);
@@ -276,7 +274,7 @@ static void draw_permit(struct drawing *drawing, const char *name, uint32_t orig
 static void draw_exemption(struct drawing *drawing, const char *name, const char *permit)
 {
 	struct image_chain *chain = begin(name, "");
-	give_verdict(count(image_chain_rule(chain)), VERDICT_GOTO, permit);
+	give_verdict(count_packets(image_chain_rule(chain)), VERDICT_GOTO, permit);
 	end(drawing, chain);
 }
 
@@ -288,8 +286,8 @@ static void draw_exemptions(struct drawing *drawing)
 		snprintf(name, sizeof(name), "exempt-%s", exemption_names[i]);
 		if (config->exempt[i] && i != EXEMPT_HAIRPIN)
 			draw_exemption(drawing, name,
-				       i == EXEMPT_NODE_PROBE ? CHAIN_PERMIT_INGRESS
-							      : CHAIN_PERMIT_EGRESS);
+			               i == EXEMPT_NODE_PROBE ? CHAIN_PERMIT_INGRESS
+			                                      : CHAIN_PERMIT_EGRESS);
 	}
 	if (config->exempt[EXEMPT_HAIRPIN]) {
 		draw_exemption(drawing, "exempt-hairpin-egress", CHAIN_PERMIT_EGRESS);
@@ -307,15 +305,16 @@ static void draw_drop(struct drawing *drawing, const struct drop_reason *drop)
 	char prefix[64];
 	snprintf(name, sizeof(name), "drop-%s-%s", direction_name(drop->direction), drop->reason);
 	snprintf(counters, sizeof(counters), "drops-%s-%s", direction_name(drop->direction),
-		 drop->reason);
+	         drop->reason);
 	snprintf(prefix, sizeof(prefix), "podsg %s %s: ", direction_name(drop->direction),
-		 drop->reason);
+	         drop->reason);
 	struct image_chain *chain = begin(name, "");
 	match_set(image_chain_rule(chain), counters, egress ? FIELD_IN : FIELD_OUT, FIELD_NONE,
-		  FIELD_NONE);
+	          FIELD_NONE);
 	if (config->nft_sync.drop_log.per_second > 0)
-		log_to(limit(image_chain_rule(chain), config->nft_sync.drop_log.per_second),
-		       config->nft_sync.drop_log.group, prefix);
+		log_packets(
+			limit_rate(image_chain_rule(chain), config->nft_sync.drop_log.per_second),
+			config->nft_sync.drop_log.group, prefix);
 	give_verdict(image_chain_rule(chain), VERDICT_DROP, "");
 	end(drawing, chain);
 }
@@ -329,9 +328,9 @@ static void draw_unsourced(struct drawing *drawing)
 		chain->priority = PRIORITY_UNSOURCED;
 	}
 	/* A pod that reached itself would take the answer to its own address for a forgery. */
-	give_verdict(match_set(image_chain_rule(chain), SET_HAIRPINS, FIELD_IN, FIELD_OUT,
-			       FIELD_NONE),
-		     VERDICT_RETURN, "");
+	give_verdict(
+		match_set(image_chain_rule(chain), SET_HAIRPINS, FIELD_IN, FIELD_OUT, FIELD_NONE),
+		VERDICT_RETURN, "");
 	snat_by_map(image_chain_rule(chain), SET_UNSOURCED4, AF_INET);
 	snat_by_map(image_chain_rule(chain), SET_UNSOURCED6, AF_INET6);
 	end(drawing, chain);
@@ -343,24 +342,25 @@ static void draw_unsourced(struct drawing *drawing)
  */
 static void draw_rerouted(struct drawing *drawing)
 {
-	struct image_chain *chain = begin(CHAIN_REROUTED, "from the node to a pod behind a Service");
+	struct image_chain *chain =
+		begin(CHAIN_REROUTED, "from the node to a pod behind a Service");
 	if (chain) {
 		chain->hook = HOOK_POSTROUTING;
 		chain->priority = PRIORITY_FILTER;
 	}
 	verdict_map(match_dnated(match_from_node(image_chain_rule(chain))), SET_FROM_NODE,
-		    FIELD_OUT, FIELD_NONE, FIELD_NONE);
+	            FIELD_OUT, FIELD_NONE, FIELD_NONE);
 	end(drawing, chain);
 }
 
 static void draw_standard(struct drawing *drawing)
 {
 	draw_egress(drawing, "standard-egress", "mode standard, from the pod",
-		    "standard-egress-exempt");
+	            "standard-egress-exempt");
 	draw_exempt_egress(drawing, "standard-egress-exempt", "standard-egress-judge");
 	draw_judge(drawing, "standard-egress-judge", DIRECTION_EGRESS, true);
 	draw_ingress(drawing, "standard-ingress", "mode standard, to the pod",
-		     "standard-ingress-exempt");
+	             "standard-ingress-exempt");
 	draw_exempt_ingress(drawing, "standard-ingress-exempt", "standard-ingress-judge");
 	draw_judge(drawing, "standard-ingress-judge", DIRECTION_INGRESS, true);
 	draw_from_node(drawing);
@@ -372,14 +372,14 @@ static void draw_strict(struct drawing *drawing)
 	draw_egress(drawing, "strict-egress", "mode strict, from the pod", "strict-egress-path");
 	draw_path(drawing, "strict-egress-path", "strict-egress-exempt", "drop-egress-" DROP_PATH);
 	draw_egress(drawing, "routed-egress", "mode strict without a device, from the pod",
-		    "strict-egress-exempt");
+	            "strict-egress-exempt");
 	draw_exempt_egress(drawing, "strict-egress-exempt", "strict-egress-judge");
 	draw_judge(drawing, "strict-egress-judge", DIRECTION_EGRESS, false);
 	draw_ingress(drawing, "strict-ingress", "mode strict, to the pod", "strict-ingress-path");
 	draw_path(drawing, "strict-ingress-path", "strict-ingress-exempt",
-		  "drop-ingress-" DROP_PATH);
+	          "drop-ingress-" DROP_PATH);
 	draw_ingress(drawing, "routed-ingress", "mode strict without a device, to the pod",
-		     "strict-ingress-exempt");
+	             "strict-ingress-exempt");
 	draw_exempt_ingress(drawing, "strict-ingress-exempt", "strict-ingress-judge");
 	draw_judge(drawing, "strict-ingress-judge", DIRECTION_INGRESS, false);
 }
@@ -390,10 +390,10 @@ int render_chains(const struct chain_plan *plan, const struct image *previous, s
 	uint32_t originator = mark_of_originator(plan->config);
 	uint32_t responder = mark_of_responder(plan->config);
 	draw_hook(&drawing, CHAIN_FORWARD, HOOK_FORWARD, "both ends of a packet", true,
-		  SET_INGRESS);
+	          SET_INGRESS);
 	draw_hook(&drawing, CHAIN_INPUT, HOOK_INPUT, "from a pod to the node", true, NULL);
 	draw_hook(&drawing, CHAIN_OUTPUT, HOOK_OUTPUT, "from the node to a pod", false,
-		  SET_FROM_NODE);
+	          SET_FROM_NODE);
 	draw_rerouted(&drawing);
 	draw_standard(&drawing);
 	if (plan->strict) {

@@ -9,14 +9,13 @@
 
 struct chain_plan {
 	const struct config *config;
-	const char *primary_interface;        /* "" = unknown */
+	const char *primary_interface;       /* "" = unknown */
 	const char *node_chains[DIRECTIONS]; /* "" = the node's groups are not asked */
-	bool strict;                          /* there are strict interfaces */
+	bool strict;                         /* there are strict interfaces */
 };
 
 /* Adds all of them. Chains of previous (may be NULL) that stay the same are taken over. -ENOMEM. */
-int render_chains(const struct chain_plan *plan, const struct image *previous,
-		  struct image *image);
+int render_chains(const struct chain_plan *plan, const struct image *previous, struct image *image);
 
 /* The two bits of the connection mark. An end is the flow's originator's or its responder's. */
 uint32_t mark_of_originator(const struct config *config);

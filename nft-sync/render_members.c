@@ -26,7 +26,7 @@ void member_set_name(const char *group, enum member_kind kind, char name[static 
 		snprintf(name, IMAGE_NAME_MAX, "members-%s-%s", group, endings[kind]);
 	else
 		snprintf(name, IMAGE_NAME_MAX, "members-%016llx-%s",
-			 (unsigned long long)digest_text(DIGEST_START, group), endings[kind]);
+		         (unsigned long long)digest_text(DIGEST_START, group), endings[kind]);
 }
 
 static enum member_kind kind_of(const struct prefix *prefix)
@@ -72,8 +72,7 @@ static int add_member(struct member_image *image, const char *group, const struc
 	return image_set_add(image->sets[kind], key, last, NULL, NULL);
 }
 
-int member_image_make(const char *group, const struct member_set *members,
-		      struct member_image *ret)
+int member_image_make(const char *group, const struct member_set *members, struct member_image *ret)
 {
 	struct member_image image = {0};
 	int r = 0;

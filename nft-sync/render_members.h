@@ -22,7 +22,7 @@ void member_set_name(const char *group, enum member_kind kind, char name[static 
 
 /* members NULL: nobody. -ENOMEM. */
 int member_image_make(const char *group, const struct member_set *members,
-		      struct member_image *ret);
+                      struct member_image *ret);
 void member_image_unref(struct member_image *image);
 
 #endif

@@ -104,7 +104,7 @@ static bool make_room(void **array, size_t count, size_t *capacity, size_t size)
 }
 
 void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
-		      struct model *model)
+                      struct model *model)
 {
 	cache->resolution = resolution;
 	cache->model = model;
@@ -142,25 +142,25 @@ static uint64_t digest_list(uint64_t digest, const struct prefix_list *list)
 {
 	for (size_t i = 0; list && i < list->entry_count; i++) {
 		digest = digest_u64(digest, (uint64_t)list->entries[i].family << 8 |
-						    list->entries[i].length);
+		                                    list->entries[i].length);
 		digest = digest_bytes(digest, list->entries[i].address,
-				      sizeof(list->entries[i].address));
+		                      sizeof(list->entries[i].address));
 	}
 	return digest_u64(digest, list ? list->entry_count + 1 : 0);
 }
 
 static uint64_t digest_rules(const struct model *model, const struct security_group *group,
-			     enum direction direction)
+                             enum direction direction)
 {
 	uint64_t digest = DIGEST_START;
 	for (size_t i = 0; i < group->rule_count[direction]; i++) {
 		const struct sg_rule *rule = &group->rules[direction][i];
 		digest = digest_u64(digest, (uint64_t)(uint16_t)rule->protocol << 32 |
-						    (uint32_t)rule->peer);
-		digest = digest_u64(digest, (uint64_t)(uint32_t)rule->from << 32 |
-						    (uint32_t)rule->to);
-		digest = digest_u64(digest, (uint64_t)rule->prefix.family << 8 |
-						    rule->prefix.length);
+		                                    (uint32_t)rule->peer);
+		digest = digest_u64(digest,
+		                    (uint64_t)(uint32_t)rule->from << 32 | (uint32_t)rule->to);
+		digest = digest_u64(digest,
+		                    (uint64_t)rule->prefix.family << 8 | rule->prefix.length);
 		digest = digest_bytes(digest, rule->prefix.address, sizeof(rule->prefix.address));
 		if (rule->peer_id)
 			digest = digest_text(digest, rule->peer_id);
@@ -185,7 +185,7 @@ static size_t digest_place(const struct rule_cache *cache, const struct security
 }
 
 static int group_digest(struct rule_cache *cache, const struct security_group *group,
-			enum direction direction, uint64_t *ret)
+                        enum direction direction, uint64_t *ret)
 {
 	size_t place = digest_place(cache, group);
 	if (place < cache->digest_count && cache->digests[place].group == group) {
@@ -194,11 +194,11 @@ static int group_digest(struct rule_cache *cache, const struct security_group *g
 	}
 	void *digests = cache->digests;
 	if (!make_room(&digests, cache->digest_count, &cache->digest_capacity,
-		       sizeof(*cache->digests)))
+	               sizeof(*cache->digests)))
 		return -ENOMEM;
 	cache->digests = digests;
 	memmove(cache->digests + place + 1, cache->digests + place,
-		(cache->digest_count++ - place) * sizeof(*cache->digests));
+	        (cache->digest_count++ - place) * sizeof(*cache->digests));
 	struct cached_digest *digest = &cache->digests[place];
 	digest->group = group;
 	for (enum direction d = DIRECTION_INGRESS; d <= DIRECTION_EGRESS; d++)
@@ -218,7 +218,7 @@ static struct cached_members *find_members(const struct rule_cache *cache, const
 	struct cached_members **found = NULL;
 	if (cache->member_count)
 		found = bsearch(group, cache->members, cache->member_count,
-				sizeof(cache->members[0]), compare_members);
+		                sizeof(cache->members[0]), compare_members);
 	return found ? *found : NULL;
 }
 
@@ -228,7 +228,7 @@ static struct cached_members *add_members(struct rule_cache *cache, const char *
 	struct cached_members *entry = calloc(1, sizeof(*entry));
 	if (!entry || !(entry->group = strdup(group)) ||
 	    !make_room(&members, cache->member_count, &cache->member_capacity,
-		       sizeof(*cache->members))) {
+	               sizeof(*cache->members))) {
 		cached_members_free(entry);
 		return NULL;
 	}
@@ -244,8 +244,7 @@ static struct cached_members *add_members(struct rule_cache *cache, const char *
 }
 
 /* The member sets of a group as they are now. */
-static int current_members(struct rule_cache *cache, const char *group,
-			   struct cached_members **ret)
+static int current_members(struct rule_cache *cache, const char *group, struct cached_members **ret)
 {
 	const struct member_set *members = resolution_members(cache->resolution, group);
 	uint64_t generation = members ? members->generation : 0;
@@ -280,7 +279,7 @@ static unsigned member_shape(const struct member_image *image)
 
 /* The member sets of every peer group, in the order of the rule set; entry remembers them. */
 static int gather_peers(struct rule_cache *cache, struct cached_rules *entry,
-			const struct rule_set *set, const struct member_image **members)
+                        const struct rule_set *set, const struct member_image **members)
 {
 	entry->peers = calloc(set->peer_count + 1, sizeof(*entry->peers));
 	if (!entry->peers)
@@ -301,14 +300,14 @@ static int gather_peers(struct rule_cache *cache, struct cached_rules *entry,
 }
 
 static int draw_rules(struct rule_cache *cache, struct cached_rules *entry,
-		      const struct rule_set *set, enum direction direction, enum rules_use use,
-		      const char *comment)
+                      const struct rule_set *set, enum direction direction, enum rules_use use,
+                      const char *comment)
 {
 	const struct member_image **members = calloc(set->peer_count + 1, sizeof(*members));
 	int r = members ? gather_peers(cache, entry, set, members) : -ENOMEM;
 	if (r == 0)
 		r = rule_image_make(set, members, direction, use, rule_image_digest(set, members),
-				    comment, &entry->image);
+		                    comment, &entry->image);
 	entry->elements = rule_set_elements(set);
 	free(members);
 	return r;
@@ -330,7 +329,7 @@ static int compare_groups(const void *a, const void *b)
 }
 
 static int gather_groups(struct rule_cache *cache, enum direction direction, enum rules_use use,
-			 const char *const *ids, size_t count, struct group_list *list)
+                         const char *const *ids, size_t count, struct group_list *list)
 {
 	memset(list, 0, sizeof(*list));
 	list->groups = calloc(count + 1, sizeof(*list->groups));
@@ -362,20 +361,20 @@ static void groups_comment(const struct group_list *list, char *comment, size_t 
 	comment[0] = '\0';
 	for (size_t i = 0; i < list->count && used < size; i++)
 		used += (size_t)snprintf(comment + used, size - used, "%s%s", i ? " " : "",
-					 list->groups[i]->id);
+		                         list->groups[i]->id);
 }
 
 static int compile_rules(struct rule_cache *cache, const struct group_list *list,
-			 enum direction direction, enum rules_use use, struct cached_rules **ret,
-			 struct error *err)
+                         enum direction direction, enum rules_use use, struct cached_rules **ret,
+                         struct error *err)
 {
 	struct rule_set *set = NULL;
 	char comment[IMAGE_COMMENT_MAX];
 	struct rule_set_input input = {.direction = direction,
-				       .groups = list->groups,
-				       .group_count = list->count,
-				       .prefix_list = look_up_list,
-				       .context = cache->model};
+	                               .groups = list->groups,
+	                               .group_count = list->count,
+	                               .prefix_list = look_up_list,
+	                               .context = cache->model};
 	struct cached_rules *entry = calloc(1, sizeof(*entry));
 	int r = entry ? rule_set_compile(&input, &set, err) : -ENOMEM;
 	groups_comment(list, comment, sizeof(comment));
@@ -406,8 +405,8 @@ static bool members_changed_shape(struct rule_cache *cache, const struct cached_
 }
 
 static int current_rules(struct rule_cache *cache, const struct group_list *list,
-			 enum direction direction, enum rules_use use, struct cached_rules **ret,
-			 struct error *err)
+                         enum direction direction, enum rules_use use, struct cached_rules **ret,
+                         struct error *err)
 {
 	size_t place = 0;
 	while (place < cache->rule_count && cache->rules[place]->key != list->key)
@@ -419,8 +418,8 @@ static int current_rules(struct rule_cache *cache, const struct group_list *list
 		return 0;
 	}
 	void *rules = cache->rules;
-	if (!known && !make_room(&rules, cache->rule_count, &cache->rule_capacity,
-				 sizeof(*cache->rules)))
+	if (!known &&
+	    !make_room(&rules, cache->rule_count, &cache->rule_capacity, sizeof(*cache->rules)))
 		return error_set(err, -ENOMEM, "no memory for a rule set");
 	cache->rules = rules;
 	int r = compile_rules(cache, list, direction, use, ret, err);
@@ -435,7 +434,7 @@ static int current_rules(struct rule_cache *cache, const struct group_list *list
 }
 
 static int add_members_to_image(struct rule_cache *cache, const struct cached_rules *entry,
-				struct image *image)
+                                struct image *image)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < entry->peer_count; i++) {
@@ -460,8 +459,8 @@ static int add_rules_to_image(const struct rule_image *rules, struct image *imag
 }
 
 int rule_cache_render(struct rule_cache *cache, enum direction direction, enum rules_use use,
-		      const char *const *groups, size_t group_count, struct image *image,
-		      char *chain, struct error *err)
+                      const char *const *groups, size_t group_count, struct image *image,
+                      char *chain, struct error *err)
 {
 	struct group_list list;
 	struct cached_rules *entry = NULL;

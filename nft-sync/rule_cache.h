@@ -15,12 +15,12 @@
 
 struct rule_cache;
 
-struct rule_cache *rule_cache_new(void); /* NULL: no memory */
+struct rule_cache *rule_cache_new(void);        /* NULL: no memory */
 void rule_cache_free(struct rule_cache *cache); /* accepts NULL */
 
 /* One rendering: what is not asked for between begin and end is forgotten at the end. */
 void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
-		      struct model *model);
+                      struct model *model);
 void rule_cache_end(struct rule_cache *cache);
 
 /*
@@ -28,8 +28,8 @@ void rule_cache_end(struct rule_cache *cache);
  * sets it refers to. chain: IMAGE_NAME_MAX bytes, gets the name of its chain.
  */
 int rule_cache_render(struct rule_cache *cache, enum direction direction, enum rules_use use,
-		      const char *const *groups, size_t group_count, struct image *image,
-		      char *chain, struct error *err);
+                      const char *const *groups, size_t group_count, struct image *image,
+                      char *chain, struct error *err);
 
 size_t rule_cache_count(const struct rule_cache *cache);    /* rule sets of this rendering */
 size_t rule_cache_compiled(const struct rule_cache *cache); /* of these, compiled now */

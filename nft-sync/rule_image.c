@@ -23,14 +23,14 @@ struct making {
 
 static uint64_t digest_span(uint64_t digest, const struct span *span)
 {
-	return digest_u64(digest, (uint64_t)span->protocol << 32 | (uint32_t)span->low << 16 |
-					  span->high);
+	return digest_u64(digest,
+	                  (uint64_t)span->protocol << 32 | (uint32_t)span->low << 16 | span->high);
 }
 
 static uint64_t digest_box_set(uint64_t digest, const struct box_set *set)
 {
-	digest = digest_u64(digest, (uint64_t)set->family << 32 | (uint32_t)set->class << 16 |
-					    set->depth);
+	digest = digest_u64(digest,
+	                    (uint64_t)set->family << 32 | (uint32_t)set->class << 16 | set->depth);
 	for (size_t i = 0; i < set->count; i++) {
 		const struct prefix *prefix = &set->boxes[i].prefix;
 		digest = digest_u64(digest, prefix->length);
@@ -41,14 +41,14 @@ static uint64_t digest_box_set(uint64_t digest, const struct box_set *set)
 }
 
 static uint64_t digest_peer(uint64_t digest, const struct peer_group *peer,
-			    const struct member_image *members)
+                            const struct member_image *members)
 {
 	digest = digest_text(digest, peer->id);
 	digest = digest_u64(digest, peer->all);
 	/* Whether there are sets of prefixes decides which rules there are. */
 	for (int kind = 0; kind < MEMBER_KINDS; kind++)
 		digest = digest_u64(digest, members->sets[kind] != NULL);
-	for (int class = 0; class < MATCH_CLASSES; class++)
+	for (int class = 0; class < MATCH_CLASSES; class ++)
 		for (size_t i = 0; i < peer->span_count[class]; i++)
 			digest = digest_span(digest, &peer->spans[class][i]);
 	return digest;
@@ -94,7 +94,7 @@ static void class_fields(enum match_class class, uint8_t family, enum field fiel
 }
 
 static void put_span(uint8_t *key, unsigned *offset, enum match_class class,
-		     const struct span *span, bool high)
+                     const struct span *span, bool high)
 {
 	uint16_t value = high ? span->high : span->low;
 	uint8_t type = (uint8_t)(value >> 8);
@@ -112,7 +112,7 @@ static void put_span(uint8_t *key, unsigned *offset, enum match_class class,
 
 /* A new set of the image for fields of which the first may be none; NULL: no memory. */
 static struct image_set *new_set(struct making *making, const char *name,
-				 const enum field fields[IMAGE_FIELDS_MAX], const char *comment)
+                                 const enum field fields[IMAGE_FIELDS_MAX], const char *comment)
 {
 	enum key_type types[IMAGE_FIELDS_MAX];
 	unsigned count = 0;
@@ -144,10 +144,10 @@ static const char *class_name(enum match_class class)
 }
 
 static void box_set_name(const struct making *making, const struct box_set *boxes,
-			 char name[static IMAGE_NAME_MAX])
+                         char name[static IMAGE_NAME_MAX])
 {
 	int used = snprintf(name, IMAGE_NAME_MAX, "%s-%s%d", making->prefix,
-			    class_name(boxes->class), boxes->family == AF_INET ? 4 : 6);
+	                    class_name(boxes->class), boxes->family == AF_INET ? 4 : 6);
 	if (boxes->depth > 0)
 		snprintf(name + used, IMAGE_NAME_MAX - (size_t)used, "-%u", boxes->depth);
 }
@@ -200,17 +200,17 @@ static bool peer_has_spans(const struct peer_group *peer, enum match_class class
 }
 
 static void peer_set_name(const struct making *making, size_t index, enum match_class class,
-			  uint8_t family, char name[static IMAGE_NAME_MAX])
+                          uint8_t family, char name[static IMAGE_NAME_MAX])
 {
 	const char *version = "";
 	if (class == MATCH_ICMP)
 		version = family == AF_INET ? "4" : "6";
 	snprintf(name, IMAGE_NAME_MAX, "%s-peer%zu-%s%s", making->prefix, index, class_name(class),
-		 version);
+	         version);
 }
 
 static int make_peer_set(struct making *making, size_t index, enum match_class class,
-			 uint8_t family)
+                         uint8_t family)
 {
 	const struct peer_group *peer = &making->rules->peers[index];
 	char name[IMAGE_NAME_MAX];
@@ -241,10 +241,11 @@ static int make_peer_sets(struct making *making, size_t index)
 {
 	const struct peer_group *peer = &making->rules->peers[index];
 	int r = 0;
-	for (enum match_class class = MATCH_PORTS; r == 0 && class <= MATCH_PROTOCOL; class++)
+	for (enum match_class class = MATCH_PORTS; r == 0 && class <= MATCH_PROTOCOL; class ++)
 		for (size_t f = 0; r == 0 && f < 2; f++)
 			if (peer_has_spans(peer, class, families[f]) &&
-			    (f == 0 || class == MATCH_ICMP || !peer_has_spans(peer, class, AF_INET)))
+			    (f == 0 || class == MATCH_ICMP ||
+			     !peer_has_spans(peer, class, AF_INET)))
 				r = make_peer_set(making, index, class, families[f]);
 	return r;
 }
@@ -256,11 +257,11 @@ static void permit(const struct making *making, struct image_rule *rule)
 		give_verdict(rule, VERDICT_RETURN, "");
 	else
 		give_verdict(rule, VERDICT_GOTO,
-			     egress ? CHAIN_PERMIT_EGRESS : CHAIN_PERMIT_INGRESS);
+		             egress ? CHAIN_PERMIT_EGRESS : CHAIN_PERMIT_INGRESS);
 }
 
 static void add_box_rule(const struct making *making, struct image_chain *chain,
-			 const struct box_set *boxes)
+                         const struct box_set *boxes)
 {
 	char name[IMAGE_NAME_MAX];
 	enum field fields[2];
@@ -268,7 +269,7 @@ static void add_box_rule(const struct making *making, struct image_chain *chain,
 	class_fields(boxes->class, boxes->family, fields);
 	box_set_name(making, boxes, name);
 	permit(making, match_set(rule, name, peer_field(making->direction, boxes->family),
-				 fields[0], fields[1]));
+	                         fields[0], fields[1]));
 }
 
 static uint8_t member_family(enum member_kind kind)
@@ -278,16 +279,16 @@ static uint8_t member_family(enum member_kind kind)
 
 /* A rule that begins with "the peer is a member". */
 static struct image_rule *member_rule(const struct making *making, struct image_chain *chain,
-				      size_t index, enum member_kind kind)
+                                      size_t index, enum member_kind kind)
 {
 	const struct image_set *set = making->members[index]->sets[kind];
 	return match_set(image_chain_rule(chain), set->name,
-			 peer_field(making->direction, member_family(kind)), FIELD_NONE,
-			 FIELD_NONE);
+	                 peer_field(making->direction, member_family(kind)), FIELD_NONE,
+	                 FIELD_NONE);
 }
 
 static void add_peer_class(const struct making *making, struct image_chain *chain, size_t index,
-			   enum match_class class)
+                           enum match_class class)
 {
 	const struct peer_group *peer = &making->rules->peers[index];
 	for (enum member_kind kind = MEMBERS4; kind < MEMBER_KINDS; kind++) {
@@ -305,12 +306,12 @@ static void add_peer_class(const struct making *making, struct image_chain *chai
 		class_fields(class, family, fields);
 		peer_set_name(making, index, class, family, name);
 		permit(making, match_set(member_rule(making, chain, index, kind), name, fields[0],
-					 fields[1], FIELD_NONE));
+		                         fields[1], FIELD_NONE));
 	}
 }
 
 static void add_peer_rules(const struct making *making, struct image_chain *chain, size_t index,
-			   bool ports)
+                           bool ports)
 {
 	if (making->rules->peers[index].all)
 		add_peer_class(making, chain, index, MATCH_ALL);
@@ -333,16 +334,16 @@ static void add_final_drop(const struct making *making, struct image_chain *chai
 {
 	char name[IMAGE_NAME_MAX];
 	snprintf(name, sizeof(name), "drop-%s-%s", direction_name(making->direction),
-		 making->use == RULES_OF_NODE ? DROP_NODE : DROP_RULES);
+	         making->use == RULES_OF_NODE ? DROP_NODE : DROP_RULES);
 	give_verdict(image_chain_rule(chain), VERDICT_GOTO, name);
 }
 
 static void dnat_set_name(const struct making *making, const struct span *span, uint8_t family,
-			  char name[static IMAGE_NAME_MAX])
+                          char name[static IMAGE_NAME_MAX])
 {
 	snprintf(name, IMAGE_NAME_MAX, "%s-dnat%d-%s-%u-%u", making->prefix,
-		 family == AF_INET ? 4 : 6, span->protocol == IPPROTO_TCP ? "tcp" : "udp",
-		 span->low, span->high);
+	         family == AF_INET ? 4 : 6, span->protocol == IPPROTO_TCP ? "tcp" : "udp",
+	         span->low, span->high);
 }
 
 static struct image_set *find_set(const struct making *making, const char *name)
@@ -355,7 +356,7 @@ static struct image_set *find_set(const struct making *making, const char *name)
 
 /* The prefixes of one port range: where two of them nest, the compiler left the inner one out. */
 static int add_dnat_box(struct making *making, struct image_chain *chain, uint8_t family,
-			const struct box *box)
+                        const struct box *box)
 {
 	char name[IMAGE_NAME_MAX];
 	dnat_set_name(making, &box->span, family, name);
@@ -365,9 +366,8 @@ static int add_dnat_box(struct making *making, struct image_chain *chain, uint8_
 		set = new_set(making, name, fields, making->groups);
 		if (!set)
 			return -ENOMEM;
-		struct image_rule *rule = match_original_port(image_chain_rule(chain),
-							      box->span.protocol, box->span.low,
-							      box->span.high);
+		struct image_rule *rule = match_original_port(
+			image_chain_rule(chain), box->span.protocol, box->span.low, box->span.high);
 		permit(making, match_set(rule, name, fields[0], FIELD_NONE, FIELD_NONE));
 	}
 	return add_box(set, MATCH_ALL, box);
@@ -394,9 +394,8 @@ static void add_dnat_peer(const struct making *making, struct image_chain *chain
 		for (enum member_kind kind = MEMBERS4; kind < MEMBER_KINDS; kind++)
 			if (making->members[index]->sets[kind])
 				permit(making,
-				       match_original_port(
-					       member_rule(making, chain, index, kind),
-					       span->protocol, span->low, span->high));
+				       match_original_port(member_rule(making, chain, index, kind),
+				                           span->protocol, span->low, span->high));
 	}
 }
 
@@ -429,27 +428,27 @@ static int make_chain(struct making *making)
 	making->image->chains[0] = chain;
 	if (making->image->chains[1])
 		give_verdict(match_original(match_dnated(image_chain_rule(chain))), VERDICT_GOTO,
-			     making->image->chains[1]->name);
+		             making->image->chains[1]->name);
 	add_rules(making, chain, true);
 	add_final_drop(making, chain);
 	return 0;
 }
 
 int rule_image_make(const struct rule_set *set, const struct member_image *const *members,
-		    enum direction direction, enum rules_use use, uint64_t digest,
-		    const char *groups, struct rule_image **ret)
+                    enum direction direction, enum rules_use use, uint64_t digest,
+                    const char *groups, struct rule_image **ret)
 {
 	struct making making = {.rules = set,
-				.members = members,
-				.direction = direction,
-				.use = use,
-				.groups = groups,
-				.image = calloc(1, sizeof(struct rule_image))};
+	                        .members = members,
+	                        .direction = direction,
+	                        .use = use,
+	                        .groups = groups,
+	                        .image = calloc(1, sizeof(struct rule_image))};
 	if (!making.image)
 		return -ENOMEM;
 	snprintf(making.prefix, sizeof(making.prefix), "%s-%s-%016llx",
-		 use == RULES_OF_NODE ? "node" : "rules", direction_name(direction),
-		 (unsigned long long)digest);
+	         use == RULES_OF_NODE ? "node" : "rules", direction_name(direction),
+	         (unsigned long long)digest);
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < set->set_count; i++)
 		r = make_box_set(&making, &set->sets[i]);

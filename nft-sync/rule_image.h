@@ -28,8 +28,8 @@ uint64_t rule_image_digest(const struct rule_set *set, const struct member_image
  * comments. -ENOMEM.
  */
 int rule_image_make(const struct rule_set *set, const struct member_image *const *members,
-		    enum direction direction, enum rules_use use, uint64_t digest,
-		    const char *groups, struct rule_image **ret);
+                    enum direction direction, enum rules_use use, uint64_t digest,
+                    const char *groups, struct rule_image **ret);
 void rule_image_free(struct rule_image *image); /* accepts NULL */
 
 #endif

@@ -22,7 +22,7 @@ static void set_name(struct statement *statement, const char *name)
 }
 
 static struct image_rule *use_set(struct image_rule *rule, enum statement_kind kind,
-				  const char *set, const enum field fields[IMAGE_FIELDS_MAX])
+                                  const char *set, const enum field fields[IMAGE_FIELDS_MAX])
 {
 	struct statement *statement = add(rule, kind);
 	set_name(statement, set);
@@ -32,13 +32,13 @@ static struct image_rule *use_set(struct image_rule *rule, enum statement_kind k
 }
 
 struct image_rule *match_set(struct image_rule *rule, const char *set, enum field first,
-			     enum field second, enum field third)
+                             enum field second, enum field third)
 {
 	return use_set(rule, STATEMENT_LOOKUP, set, (enum field[]){first, second, third});
 }
 
 struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum field first,
-			       enum field second, enum field third)
+                               enum field second, enum field third)
 {
 	return use_set(rule, STATEMENT_VERDICT_MAP, set, (enum field[]){first, second, third});
 }
@@ -56,7 +56,7 @@ struct image_rule *match_out(struct image_rule *rule, const char *interface)
 }
 
 struct image_rule *match_udp_ports(struct image_rule *rule, uint8_t family, uint16_t source,
-				   uint16_t destination)
+                                   uint16_t destination)
 {
 	struct statement *statement = add(rule, STATEMENT_UDP_PORTS);
 	statement->family = family;
@@ -66,7 +66,7 @@ struct image_rule *match_udp_ports(struct image_rule *rule, uint8_t family, uint
 }
 
 static struct image_rule *with_number(struct image_rule *rule, enum statement_kind kind,
-				      uint32_t number)
+                                      uint32_t number)
 {
 	add(rule, kind)->number = number;
 	return rule;
@@ -98,7 +98,7 @@ struct image_rule *match_dnated(struct image_rule *rule)
 }
 
 struct image_rule *match_original_port(struct image_rule *rule, uint8_t protocol, uint16_t low,
-				       uint16_t high)
+                                       uint16_t high)
 {
 	struct statement *statement = add(rule, STATEMENT_ORIGINAL_PORT);
 	statement->protocol = protocol;
@@ -117,17 +117,17 @@ struct image_rule *set_mark(struct image_rule *rule, uint32_t bits)
 	return with_number(rule, STATEMENT_MARK, bits);
 }
 
-struct image_rule *count(struct image_rule *rule)
+struct image_rule *count_packets(struct image_rule *rule)
 {
 	return with_number(rule, STATEMENT_COUNTER, 0);
 }
 
-struct image_rule *limit(struct image_rule *rule, uint32_t per_second)
+struct image_rule *limit_rate(struct image_rule *rule, uint32_t per_second)
 {
 	return with_number(rule, STATEMENT_LIMIT, per_second);
 }
 
-struct image_rule *log_to(struct image_rule *rule, uint16_t group, const char *prefix)
+struct image_rule *log_packets(struct image_rule *rule, uint16_t group, const char *prefix)
 {
 	struct statement *statement = add(rule, STATEMENT_LOG);
 	statement->number = group;

@@ -10,25 +10,25 @@
 #include "nft-sync/image.h"
 
 struct image_rule *match_set(struct image_rule *rule, const char *set, enum field first,
-			     enum field second, enum field third);
+                             enum field second, enum field third);
 struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum field first,
-			       enum field second, enum field third);
+                               enum field second, enum field third);
 struct image_rule *match_in(struct image_rule *rule, const char *interface);
 struct image_rule *match_out(struct image_rule *rule, const char *interface);
 struct image_rule *match_from_node(struct image_rule *rule);
 struct image_rule *match_udp_ports(struct image_rule *rule, uint8_t family, uint16_t source,
-				   uint16_t destination);
+                                   uint16_t destination);
 struct image_rule *match_hop_limit(struct image_rule *rule, uint8_t limit);
 struct image_rule *match_original(struct image_rule *rule);
 struct image_rule *match_reply(struct image_rule *rule);
 struct image_rule *match_dnated(struct image_rule *rule);
 struct image_rule *match_original_port(struct image_rule *rule, uint8_t protocol, uint16_t low,
-				       uint16_t high);
+                                       uint16_t high);
 struct image_rule *match_marked(struct image_rule *rule, uint32_t bits);
 struct image_rule *set_mark(struct image_rule *rule, uint32_t bits);
-struct image_rule *count(struct image_rule *rule);
-struct image_rule *limit(struct image_rule *rule, uint32_t per_second);
-struct image_rule *log_to(struct image_rule *rule, uint16_t group, const char *prefix);
+struct image_rule *count_packets(struct image_rule *rule);
+struct image_rule *limit_rate(struct image_rule *rule, uint32_t per_second);
+struct image_rule *log_packets(struct image_rule *rule, uint16_t group, const char *prefix);
 struct image_rule *snat_by_map(struct image_rule *rule, const char *map, uint8_t family);
 void give_verdict(struct image_rule *rule, enum verdict_code code, const char *chain);
 

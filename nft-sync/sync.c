@@ -34,14 +34,14 @@ static int open_kernel(struct sync *sync, struct error *err)
 	int r = host_watch_open(&sync->host_watch, err);
 	if (r == 0)
 		r = nft_open(sync->config->nft_sync.table, sync->config->nft_sync.own_table,
-			     &sync->nft, err);
+		             &sync->nft, err);
 	if (r == 0)
 		r = branches_file_open(sync->config->nft_sync.branches, &sync->branches, err);
 	if (r < 0)
 		return r;
 	struct error failure = {0};
 	r = branches_file_read(sync->config->nft_sync.branches, sync->config, &sync->resolution,
-			       &failure);
+	                       &failure);
 	if (r < 0 && r != -ENOENT)
 		log_event(LOG_LEVEL_WARNING, "branches-unreadable", "text=\"%s\"", failure.text);
 	return 0;
@@ -94,10 +94,11 @@ static void note_file(const struct source_file *file)
 	char text[1024];
 	bool good = file->state == SOURCE_FILE_GOOD;
 	log_event(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		  good ? "document-loaded" : "document-refused", "file=%s in-force=%s objects=%zu%s%s",
-		  file->name, source_file_state_name(file->state), file->objects,
-		  file->error[0] ? " text=" : "",
-		  file->error[0] ? log_quote(file->error, text, sizeof(text)) : "");
+	          good ? "document-loaded" : "document-refused",
+	          "file=%s in-force=%s objects=%zu%s%s", file->name,
+	          source_file_state_name(file->state), file->objects,
+	          file->error[0] ? " text=" : "",
+	          file->error[0] ? log_quote(file->error, text, sizeof(text)) : "");
 }
 
 int sync_read_files(struct sync *sync, bool *changed, struct error *err)
@@ -130,8 +131,8 @@ static void note_tampering(struct sync *sync, const struct nft_tampering *tamper
 	sync->history.repairs++;
 	sync->history.repaired = time(NULL);
 	log_event(LOG_LEVEL_WARNING, "table-changed-by-another", "process=%s pid=%u what=%s",
-		  log_quote(tampering->process, process, sizeof(process)), tampering->pid,
-		  log_quote(tampering->what, what, sizeof(what)));
+	          log_quote(tampering->process, process, sizeof(process)), tampering->pid,
+	          log_quote(tampering->what, what, sizeof(what)));
 }
 
 /* Somebody who flushes the whole rule set finds ours locked: worth knowing, nothing to mend. */
@@ -139,7 +140,7 @@ static void note_neighbours(const struct nft_tampering *tampering)
 {
 	char process[160];
 	log_event(LOG_LEVEL_INFO, "tables-deleted-by-another", "process=%s pid=%u ours=kept",
-		  log_quote(tampering->process, process, sizeof(process)), tampering->pid);
+	          log_quote(tampering->process, process, sizeof(process)), tampering->pid);
 }
 
 void sync_read_watch(struct sync *sync, bool *changed)
@@ -189,7 +190,7 @@ int sync_draw(struct sync *sync, struct error *err)
 	forget_problems(sync);
 	if (r == 0)
 		r = render(sync->renderer, sync->resolution, sync->model, sync->image, &image,
-			   &sync->history.render, keep_problem, sync, err);
+		           &sync->history.render, keep_problem, sync, err);
 	if (r < 0)
 		return r;
 	image_free(sync->drawn);
@@ -206,7 +207,7 @@ static double milliseconds_since(const struct timespec *start)
 }
 
 static void note_commit(struct sync *sync, const struct nft_report *report,
-			const struct timespec *start)
+                        const struct timespec *start)
 {
 	struct sync_history *history = &sync->history;
 	if (!report->changed)
@@ -216,12 +217,12 @@ static void note_commit(struct sync *sync, const struct nft_report *report,
 	history->commit_milliseconds = milliseconds_since(start);
 	history->report = *report;
 	log_event(LOG_LEVEL_INFO, "committed",
-		  "generation=%u messages=%u bytes=%zu added=%zu deleted=%zu attempts=%u "
-		  "reread=%s rule-sets=%zu compiled=%zu milliseconds=%.1f",
-		  report->generation, report->messages, report->bytes, report->elements_added,
-		  report->elements_deleted, report->attempts, report->reread ? "yes" : "no",
-		  history->render.rule_sets, history->render.rule_sets_compiled,
-		  history->commit_milliseconds);
+	          "generation=%u messages=%u bytes=%zu added=%zu deleted=%zu attempts=%u "
+	          "reread=%s rule-sets=%zu compiled=%zu milliseconds=%.1f",
+	          report->generation, report->messages, report->bytes, report->elements_added,
+	          report->elements_deleted, report->attempts, report->reread ? "yes" : "no",
+	          history->render.rule_sets, history->render.rule_sets_compiled,
+	          history->commit_milliseconds);
 }
 
 static void write_branches(struct sync *sync)
@@ -236,13 +237,14 @@ static void write_branches(struct sync *sync)
 static void cut_flows(struct sync *sync, const struct nft_report *report)
 {
 	const struct judge_rules rules = {.group = model_judge_group,
-					  .prefix_list = model_judge_prefix_list,
-					  .context = sync->model};
+	                                  .prefix_list = model_judge_prefix_list,
+	                                  .context = sync->model};
 	const struct flows_facts facts = {
 		.resolution = sync->resolution, .rules = &rules, .host = &sync->host};
 	struct error failure = {0};
 	uint64_t cut = 0;
-	bool withdrawn = report->elements_deleted > 0 || sync->history.render.rule_sets_compiled > 0;
+	bool withdrawn =
+		report->elements_deleted > 0 || sync->history.render.rule_sets_compiled > 0;
 	if (sync->config->established_flows != FLOWS_CUT || !report->changed || !withdrawn)
 		return;
 	if (flows_cut(&facts, &cut, &failure) < 0)
@@ -279,7 +281,7 @@ int sync_apply(struct sync *sync, struct error *err)
 	sync->drawn = NULL;
 	if (sync->history.error.code)
 		log_event(LOG_LEVEL_INFO, "in-force-again", "errors=%llu",
-			  (unsigned long long)sync->history.errors);
+		          (unsigned long long)sync->history.errors);
 	sync->history.error = (struct error){0};
 	note_commit(sync, &report, &start);
 	cut_flows(sync, &report);

@@ -16,7 +16,7 @@ static bool is_inside_vpc(const struct config *config, const struct prefix *addr
 }
 
 static uint32_t mark_of(const struct resolution *resolution, const struct branch *from,
-			const struct prefix *destination)
+                        const struct prefix *destination)
 {
 	const struct config *config = resolution->config;
 	if (from->mode != MODE_STANDARD || destination->family != AF_INET ||
@@ -25,17 +25,16 @@ static uint32_t mark_of(const struct resolution *resolution, const struct branch
 	return VPC_CNI_MARK;
 }
 
-int way_out(const struct resolution *resolution, const struct host *host,
-	    const struct branch *from, const struct prefix *source,
-	    const struct prefix *destination, char out[static INTERFACE_NAME_MAX],
-	    struct error *err)
+int way_out(const struct resolution *resolution, const struct host *host, const struct branch *from,
+            const struct prefix *source, const struct prefix *destination,
+            char out[static INTERFACE_NAME_MAX], struct error *err)
 {
 	if (branch_is_strict_path(from)) {
 		memcpy(out, from->device, INTERFACE_NAME_MAX);
 		return 0;
 	}
 	return host_route(host, destination, source, from->interface,
-			  mark_of(resolution, from, destination), out, err);
+	                  mark_of(resolution, from, destination), out, err);
 }
 
 bool way_is_from_node(const struct host *host, const struct prefix *source)
@@ -48,15 +47,15 @@ bool way_is_from_node(const struct host *host, const struct prefix *source)
 
 /* A pod of this node without groups of its own: where its address is routed, it comes from. */
 static bool is_from_neighbour(const struct resolution *resolution, const struct host *host,
-			      const struct prefix *source, char in[static INTERFACE_NAME_MAX])
+                              const struct prefix *source, char in[static INTERFACE_NAME_MAX])
 {
 	return host_route(host, source, NULL, "", 0, in, NULL) == 0 && in[0] &&
 	       strcmp(in, resolution->primary_interface) != 0;
 }
 
 const char *way_in(const struct resolution *resolution, const struct host *host,
-		   const struct branch *to, const struct prefix *source, bool translated,
-		   char room[static INTERFACE_NAME_MAX])
+                   const struct branch *to, const struct prefix *source, bool translated,
+                   char room[static INTERFACE_NAME_MAX])
 {
 	const struct branch *peer = resolution_branch_at(resolution, source);
 	if (branch_is_strict_path(to))

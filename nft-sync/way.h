@@ -14,18 +14,18 @@
  * route's, with the VPC CNI's mark where the destination lies outside the configured VPC CIDRs
  * (its source NAT sends those by the primary interface). "" = to the node itself.
  */
-int way_out(const struct resolution *resolution, const struct host *host,
-	    const struct branch *from, const struct prefix *source,
-	    const struct prefix *destination, char out[static INTERFACE_NAME_MAX],
-	    struct error *err);
+int way_out(const struct resolution *resolution, const struct host *host, const struct branch *from,
+            const struct prefix *source, const struct prefix *destination,
+            char out[static INTERFACE_NAME_MAX], struct error *err);
 
 /*
  * By which interface a packet for a pod comes in. translated: its destination was another one
- * before DNAT. "" = from the node itself. room is for a name that is neither to's nor the resolution's.
+ * before DNAT. "" = from the node itself. room is for a name that is neither to's nor the
+ * resolution's.
  */
 const char *way_in(const struct resolution *resolution, const struct host *host,
-		   const struct branch *to, const struct prefix *source, bool translated,
-		   char room[static INTERFACE_NAME_MAX]);
+                   const struct branch *to, const struct prefix *source, bool translated,
+                   char room[static INTERFACE_NAME_MAX]);
 
 bool way_is_from_node(const struct host *host, const struct prefix *source);
 
