@@ -201,14 +201,14 @@ lint-cppcheck:
 	$(Q)mkdir -p $(B)/lint/cppcheck
 	$(Q)cppcheck --quiet --std=c11 --library=posix --library=gnu --inline-suppr --error-exitcode=1 \
 		--enable=warning,style,performance,portability --cppcheck-build-dir=$(B)/lint/cppcheck \
-		--suppressions-list=packaging/cppcheck-suppressions -D_GNU_SOURCE -I. \
-		-D'cJSON_ArrayForEach(e,a)=for(e=(a)->child;e!=NULL;e=e->next)' $(LINTED)
+		--library=packaging/cppcheck.cfg --suppressions-list=packaging/cppcheck-suppressions \
+		-D_GNU_SOURCE -I. $(LINTED)
 lint-shell:
 	$(say) SHELL
 	$(Q)shellcheck $(SCRIPTS)
 lint-prose:
 	$(say) PROSE
-	$(Q)codespell -L iif --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+	$(Q)codespell -L iif,inforce --skip='*/corpus/*,*.json,*.svg' $(PROSE)
 lint-man:
 	$(say) MAN
 	$(Q)for page in $(PAGES); do \

@@ -53,7 +53,7 @@ void netlink_close(struct netlink *netlink)
 
 static void netlink_renew(struct netlink *netlink)
 {
-	struct mnl_socket *fresh;
+	struct mnl_socket *fresh = NULL;
 	if (socket_open(netlink->bus, &fresh) < 0)
 		return;
 	mnl_socket_close(netlink->socket);

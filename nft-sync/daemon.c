@@ -154,8 +154,9 @@ static void daemon_close(struct daemon *daemon)
 {
 	control_server_close(daemon->control);
 	uv_walk(&daemon->loop, close_walk, NULL);
-	while (uv_run(&daemon->loop, UV_RUN_DEFAULT) != 0)
-		continue;
+	/* uv_stop() may still be pending: then the first run returns at once. */
+	while (uv_run(&daemon->loop, UV_RUN_DEFAULT) != 0) {
+	}
 	uv_loop_close(&daemon->loop);
 	sync_close(&daemon->sync);
 }

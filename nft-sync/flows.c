@@ -21,6 +21,7 @@ struct flow {
 	struct packet packet;
 	struct prefix original_destination;
 	uint32_t mark;
+	char interface[INTERFACE_NAME_MAX]; /* what packet.in or out points to */
 };
 
 struct cutting {
@@ -82,16 +83,15 @@ static bool permits(const struct cutting *cutting, const struct packet *packet,
 /* Without a route nothing leaves anyway. */
 static bool originator_permits(const struct cutting *cutting, struct flow *flow)
 {
-	char out[INTERFACE_NAME_MAX];
 	struct packet *packet = &flow->packet;
 	const struct flows_facts *facts = cutting->facts;
 	const struct branch *end = resolution_branch_at(facts->resolution, &packet->source);
 	if (!(flow->mark & cutting->originator) || !end ||
-	    way_out(facts->resolution, facts->host, end, &packet->source, &packet->destination, out,
-	            NULL) < 0)
+	    way_out(facts->resolution, facts->host, end, &packet->source, &packet->destination,
+	            flow->interface, NULL) < 0)
 		return true;
 	packet->in = end->interface;
-	packet->out = out;
+	packet->out = flow->interface;
 	return permits(cutting, packet, end, DIRECTION_EGRESS);
 }
 
@@ -100,11 +100,11 @@ static bool responder_permits(const struct cutting *cutting, struct flow *flow)
 	struct packet *packet = &flow->packet;
 	const struct flows_facts *facts = cutting->facts;
 	const struct branch *end = resolution_branch_at(facts->resolution, &packet->destination);
-	char room[INTERFACE_NAME_MAX];
 	bool translated = !prefix_equal(&flow->original_destination, &packet->destination);
 	if (!(flow->mark & cutting->responder) || !end)
 		return true;
-	packet->in = way_in(facts->resolution, facts->host, end, &packet->source, translated, room);
+	packet->in = way_in(facts->resolution, facts->host, end, &packet->source, translated,
+	                    flow->interface);
 	packet->out = end->interface;
 	return permits(cutting, packet, end, DIRECTION_INGRESS);
 }

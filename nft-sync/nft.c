@@ -213,7 +213,7 @@ static int ensure_known(struct nft *nft, struct nft_report *report, struct error
 		return 0;
 	report->reread = true;
 	int r = nft_read_image(&nft->queries, nft->table, &nft->read, &report->generation, err);
-	if (r < 0)
+	if (r < 0 || !nft->read)
 		return r;
 	/* Whoever does not own tables leaves an orphan one: its flags can't be taken back. */
 	if (nft->table_flags == 0)

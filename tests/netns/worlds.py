@@ -8,7 +8,7 @@ from lab.daemon import NODE_NAME
 from lab.node import Node, Pod, Service, family_of
 from lab.probes import Probe
 
-GROUPS = [f"sg-0{number:016x}" for number in range(1, 11)]
+GROUPS = [f"sg-0{number:016x}" for number in range(1, 8)]
 UNKNOWN_GROUPS = [f"sg-0ffffffffffffff{number:02x}" for number in range(2)]
 PREFIX_LISTS = [f"pl-0{number:016x}" for number in range(1, 4)]
 UNKNOWN_PREFIX_LIST = "pl-0ffffffffffffffff"
@@ -27,10 +27,11 @@ PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/24", "10.0.1.0/2
             "2001:db8:0:2::/64", "2001:db8:0:2::20/128", "2001:db8:0:2:8000::/65",
             "2001:db8:ffff::/48", "2001:db8::10/128", "8000::/1"]
 WIDE = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "::/0", "2001:db8::/32"]
-PORTS = [1, 22, 53, 80, 123, 443, 5432, 8079, 8080, 8081, 65535]
-ICMP4 = [(0, 0), (3, 0), (3, 1), (3, 4), (8, 0), (8, 1), (11, 0), (13, 0), (42, 0), (255, 0)]
-ICMP6 = [(1, 0), (1, 4), (2, 0), (3, 0), (128, 0), (128, 1), (129, 0), (133, 0), (135, 0), (136, 0),
-         (200, 0), (255, 0)]
+PORTS = [1, 22, 53, 80, 443, 8080, 65535]
+NODE_PORTS = (30080, 30443)
+ICMP4 = [(8, 0), (8, 0), (8, 1), (8, 255), (0, 0), (3, 1), (3, 4), (13, 0), (42, 0), (255, 0)]
+ICMP6 = [(128, 0), (128, 0), (128, 1), (128, 255), (129, 0), (1, 4), (2, 0), (133, 0), (135, 0),
+         (136, 0), (200, 0), (255, 0)]
 UNPORTED = [packets.GRE, packets.ESP, packets.SCTP, packets.EXPERIMENT]
 NAMESPACES = ["default", "payments"]
 TIERS = ["front", "back", "batch"]
@@ -62,7 +63,7 @@ def random_services(random, pods):
         services.append(Service(address, protocol, random.choice(PORTS), backend,
                                 random.choice(PORTS)))
     standard = [pod for pod in pods if pod.mode != "strict"]
-    for port in (30080, 30443):
+    for port in NODE_PORTS:
         backend = random.choice(random.choice(standard).addresses)
         services.append(Service(None, random.choice(["tcp", "udp"]), port, backend,
                                 random.choice(PORTS)))
@@ -82,10 +83,10 @@ def random_peers(random, addresses):
             peers.append(random.choice(WIDE))
         elif kind < 0.5:
             peers.append(random.choice(PREFIXES))
-        elif kind < 0.65:
+        elif kind < 0.6:
             address = random.choice(addresses)
             peers.append(f"{address}/{32 if family_of(address) == 4 else 128}")
-        elif kind < 0.75:
+        elif kind < 0.7:
             peers.append(random.choice(PREFIX_LISTS + [UNKNOWN_PREFIX_LIST]))
         else:
             peers.append(random.choice(GROUPS + UNKNOWN_GROUPS))
@@ -94,7 +95,7 @@ def random_peers(random, addresses):
 
 def random_ports(random):
     if random.random() < 0.4:
-        port = random.choice(PORTS + [30080, 30443])
+        port = random.choice(PORTS)
         return port, port
     if random.random() < 0.4:
         return 0, 65535
@@ -117,9 +118,14 @@ def random_permission(random, addresses):
 
 
 def random_group(random, group, addresses):
+    """Some permit a NodePort: where the node has such a group, its port is not the pod's."""
     count = lambda: random.choice([0, 2, 4, 8, 12])
     rules = lambda: [random_permission(random, addresses) for _ in range(count())]
-    return documents.security_group(group, rules(), rules())
+    ingress = rules()
+    if random.random() < 0.5:
+        ingress.append(documents.permission(random.choice(["tcp", "udp"]), *NODE_PORTS,
+                                            ["0.0.0.0/0", "::/0"]))
+    return documents.security_group(group, ingress, rules())
 
 
 def random_selector(random, names):
@@ -261,7 +267,7 @@ class ProbeMaker:
         roll = self.random.random()
         if origin in ("db", "inet"):
             node_ports = [s for s in self.node.services if s.address is None]
-            if roll < 0.15:
+            if roll < 0.35:
                 service = self.random.choice(node_ports)
                 family = family_of(service.backend)
                 return self._of_family(self.node.network.node, family)[0], service
@@ -308,7 +314,7 @@ class ProbeMaker:
 
     def make(self):
         while True:
-            origin = self.random.choice(["node", "db", "inet", *self.node.by_name])
+            origin = self.random.choice(["node", "node", "db", "inet", "inet", *self.node.by_name])
             destination, service = self._destination(origin)
             source = self._source(origin, family_of(destination), service)
             if source is None or source == destination or self.node.who_has(destination) == origin:
