@@ -468,7 +468,7 @@ int rule_cache_render(struct rule_cache *cache, enum direction direction, enum r
 	if (r == 0)
 		r = current_rules(cache, &list, direction, use, &entry, err);
 	free(list.groups);
-	if (r < 0 || !entry)
+	if (r < 0 || !entry || !entry->image || !entry->image->chains[0])
 		return error_set(err, r, "no memory for a rule set");
 	snprintf(chain, IMAGE_NAME_MAX, "%s", entry->image->chains[0]->name);
 	if (entry->used)

@@ -104,7 +104,7 @@ def random_ports(random):
 
 def random_permission(random, addresses):
     protocol = random.choices(["tcp", "udp", "icmp", "icmpv6", "-1", 47, 50, 132, 253, "6", "17"],
-                              weights=[9, 6, 4, 4, 4, 1, 1, 1, 1, 1, 1])[0]
+                              weights=[9, 6, 4, 4, 4, 2, 2, 2, 2, 1, 1])[0]
     peers = random_peers(random, addresses)
     if str(protocol) in ("tcp", "udp", "6", "17"):
         return documents.permission(protocol, *random_ports(random), peers)
@@ -112,7 +112,7 @@ def random_permission(random, addresses):
         kind, code = random.choice(ICMP4 if protocol == "icmp" else ICMP6)
         low, high = random.choice([(-1, -1), (kind, -1), (kind, code)])
         return documents.permission(protocol, low, high, peers)
-    if protocol != "-1" and random.random() < 0.3:
+    if protocol != "-1" and random.random() < 0.5:
         return documents.permission(protocol, 80, 80, peers)
     return documents.permission(protocol, None, None, peers)
 
@@ -238,7 +238,7 @@ def random_config(random):
     return {
         "standardNodeGroups": random.choice(["crossing", "crossing", "always", "never"]),
         "withoutEni": random.choice(["enforce", "enforce", "ignore"]),
-        "exempt": {name: random.random() < 0.75 for name in names},
+        "exempt": {name: random.random() < 0.7 for name in names},
         "node": {"name": NODE_NAME, "securityGroups": node_groups},
     }
 
@@ -277,7 +277,7 @@ class ProbeMaker:
             return service.address, service
         if roll < 0.55 or origin == "node":
             return self.random.choice(self.pod_addresses), None
-        if roll < 0.65:
+        if roll < 0.70:
             return self.random.choice(self.node.network.node), None
         return self.random.choice(ELSEWHERE if roll < 0.88 else NEVER_FILTERED), None
 
@@ -289,7 +289,7 @@ class ProbeMaker:
             return
         icmp = packets.ICMP if probe.family == 4 else packets.ICMPV6
         probe.protocol = random.choices([packets.TCP, packets.UDP, icmp, random.choice(UNPORTED)],
-                                        weights=[8, 6, 4, 2])[0]
+                                        weights=[8, 6, 4, 3])[0]
         probe.port = random.choice(PORTS) + random.choice([0, 0, 0, 1, -1])
         probe.port = min(max(probe.port, 1), 65535)
         if destination in NEVER_FILTERED:
