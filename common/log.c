@@ -48,7 +48,7 @@ const char *log_quote(const char *text, char *buffer, unsigned size)
 		unsigned char byte = (unsigned char)*c;
 		if (byte == '"' || byte == '\\')
 			buffer[used++] = '\\';
-		if (byte < ' ' || byte == 0x7f)
+		if (byte < ' ' || byte >= 0x7f)
 			used += (unsigned)snprintf(buffer + used, 5, "\\x%02x", byte);
 		else
 			buffer[used++] = *c;

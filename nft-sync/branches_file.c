@@ -255,8 +255,7 @@ static void read_addresses(const cJSON *object, struct branch *branch)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, "addresses"))
-	{
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(object, "addresses")) {
 		const char *text = cJSON_GetStringValue(item);
 
 		if (branch->address_count == POD_ADDRESSES_MAX)
@@ -274,8 +273,7 @@ static bool read_groups(struct arena *arena, const cJSON *object, struct branch 
 	branch->groups = arena_array(arena, BRANCH_GROUPS_MAX, sizeof(*branch->groups));
 	if (branch->groups == NULL)
 		return false;
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, "groups"))
-	{
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(object, "groups")) {
 		const char *text = cJSON_GetStringValue(item);
 
 		if (text == NULL || branch->group_count == BRANCH_GROUPS_MAX)
@@ -330,8 +328,7 @@ static int read_branches(const cJSON *array, struct resolution *ret)
 	ret->branches = arena_array(ret->arena, count + 1, sizeof(struct branch));
 	if (ret->branches == NULL)
 		return -ENOMEM;
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		struct branch branch = {0};
 
 		if (read_branch(ret->arena, item, &branch))

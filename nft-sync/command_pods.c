@@ -74,8 +74,7 @@ static int add_drops(const struct nft_element *element, void *context)
 		return 0;
 	snprintf(key, sizeof(key), "%s-%s", direction_name(visit->drop->direction),
 	         visit->drop->reason);
-	cJSON_ArrayForEach(pod, visit->pods)
-	{
+	cJSON_ArrayForEach (pod, visit->pods) {
 		const char *interface =
 			cJSON_GetObjectItemCaseSensitive(pod, "interface")->valuestring;
 		if (strncmp(interface, (const char *)element->key, element->length) == 0)
@@ -151,8 +150,7 @@ static cJSON *group_object(const struct sync *sync, const char *id)
 static bool has_group(const cJSON *array, const char *id)
 {
 	const cJSON *group;
-	cJSON_ArrayForEach(group, array)
-	{
+	cJSON_ArrayForEach (group, array) {
 		const cJSON *item = cJSON_GetObjectItemCaseSensitive(group, "id");
 		if (cJSON_IsString(item) && strcmp(item->valuestring, id) == 0)
 			return true;

@@ -126,9 +126,23 @@ static void client_answered(uv_write_t *write, int status)
 		client_go_on(client);
 }
 
+/* One value and nothing behind it but blanks; NULL where the line is something else. */
+static cJSON *parse_line(const char *line, size_t length)
+{
+	const char *end = NULL;
+	cJSON *request = cJSON_ParseWithLengthOpts(line, length, &end, false);
+	while (request && end < line + length && strchr(" \t\r", *end) && *end)
+		end++;
+	if (request && end < line + length) {
+		cJSON_Delete(request);
+		return NULL;
+	}
+	return request;
+}
+
 static cJSON *handle_line(struct client *client, size_t length)
 {
-	cJSON *request = cJSON_ParseWithLength(client->line, length);
+	cJSON *request = parse_line(client->line, length);
 	cJSON *answer;
 	if (cJSON_IsObject(request)) {
 		answer = client->server->handler(client->server->context, request);
@@ -249,7 +263,8 @@ static int clear_path(const char *path)
 	if (!S_ISSOCK(status.st_mode))
 		return -EEXIST;
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A living process may be too busy to take the connection: that is answer enough. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	int r = connect(fd, (const struct sockaddr *)&address, sizeof(address));

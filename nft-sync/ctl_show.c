@@ -57,15 +57,17 @@ void show_status(const cJSON *answer)
 	printf("Node %s, table inet %s, running %s\n", text_of(answer, "node"),
 	       text_of(answer, "table"), age_text(part(answer, "uptime"), age, sizeof(age)));
 	puts("Sources:");
-	cJSON_ArrayForEach(item, part(answer, "sources")) show_source(item);
+	cJSON_ArrayForEach (item, part(answer, "sources"))
+		show_source(item);
 	printf("Interfaces: %.0f open, %.0f closed, %.0f claimed, %.0f orphaned, %.0f absent\n",
 	       number_of(interfaces, "open"), number_of(interfaces, "closed"),
 	       number_of(interfaces, "claimed"), number_of(interfaces, "orphans"),
 	       number_of(interfaces, "absent"));
 	show_kernel(part(answer, "kernel"));
 	printf("Problems: %d\n", cJSON_GetArraySize(part(answer, "problems")));
-	cJSON_ArrayForEach(item, part(answer, "problems")) printf(
-		"  %s%s%s\n", colour(COLOUR_BAD), cJSON_GetStringValue(item), colour(COLOUR_OFF));
+	cJSON_ArrayForEach (item, part(answer, "problems"))
+		printf("  %s%s%s\n", colour(COLOUR_BAD), cJSON_GetStringValue(item),
+		       colour(COLOUR_OFF));
 }
 
 static void show_list(const char *title, const cJSON *list)
@@ -74,7 +76,8 @@ static void show_list(const char *title, const cJSON *list)
 	if (cJSON_GetArraySize(list) == 0)
 		return;
 	printf("    %-10s", title);
-	cJSON_ArrayForEach(item, list) printf(" %s", cJSON_GetStringValue(item));
+	cJSON_ArrayForEach (item, list)
+		printf(" %s", cJSON_GetStringValue(item));
 	putchar('\n');
 }
 
@@ -84,7 +87,8 @@ static void show_drops(const cJSON *drops)
 	if (cJSON_GetArraySize(drops) == 0)
 		return;
 	printf("    dropped   ");
-	cJSON_ArrayForEach(item, drops) printf(" %s %.0f", item->string, item->valuedouble);
+	cJSON_ArrayForEach (item, drops)
+		printf(" %s %.0f", item->string, item->valuedouble);
 	putchar('\n');
 }
 
@@ -109,20 +113,21 @@ static void show_pod(const cJSON *pod, const char *node_mode)
 void show_pods(const cJSON *answer)
 {
 	const cJSON *pod;
-	cJSON_ArrayForEach(pod, part(answer, "pods")) show_pod(pod, text_of(answer, "nodeMode"));
+	cJSON_ArrayForEach (pod, part(answer, "pods"))
+		show_pod(pod, text_of(answer, "nodeMode"));
 }
 
 static void show_rules(const char *title, const cJSON *rules)
 {
 	const cJSON *rule;
-	cJSON_ArrayForEach(rule, rules) printf("    %-8s %s\n", title, cJSON_GetStringValue(rule));
+	cJSON_ArrayForEach (rule, rules)
+		printf("    %-8s %s\n", title, cJSON_GetStringValue(rule));
 }
 
 void show_groups(const cJSON *answer)
 {
 	const cJSON *group;
-	cJSON_ArrayForEach(group, part(answer, "groups"))
-	{
+	cJSON_ArrayForEach (group, part(answer, "groups")) {
 		printf("%s %s%s%s%s", text_of(group, "id"), text_of(group, "name"),
 		       is_true(group, "known") ? "" : colour(COLOUR_BAD),
 		       is_true(group, "known") ? "" : " NOT KNOWN: permits nothing",
@@ -162,12 +167,12 @@ void show_explain(const cJSON *answer)
 		printf("  %s\n", text_of(answer, "text"));
 	if (text_of(answer, "problem")[0])
 		printf("  %s\n", text_of(answer, "problem"));
-	cJSON_ArrayForEach(pass, part(answer, "passes"))
-	{
+	cJSON_ArrayForEach (pass, part(answer, "passes")) {
 		const char *in = text_of(pass, "in");
 		const char *out = text_of(pass, "out");
 		printf("%s%s → %s%s\n", colour(COLOUR_DIM), in[0] ? in : "the node",
 		       out[0] ? out : "the node", colour(COLOUR_OFF));
-		cJSON_ArrayForEach(end, part(pass, "ends")) show_end(end);
+		cJSON_ArrayForEach (end, part(pass, "ends"))
+			show_end(end);
 	}
 }

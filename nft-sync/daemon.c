@@ -26,6 +26,7 @@ struct daemon {
 	uv_timer_t retry;
 	uv_signal_t terminate;
 	uv_signal_t interrupt;
+	uv_signal_t hangup;
 	uint64_t retry_after;
 };
 
@@ -107,6 +108,12 @@ static void stop_cb(uv_signal_t *handle, int number)
 	uv_stop(handle->loop);
 }
 
+static void hangup_cb(uv_signal_t *handle, int number)
+{
+	(void)number;
+	read_files(handle->data);
+}
+
 static int poll_start(struct daemon *daemon, uv_poll_t *poll, int fd, uv_poll_cb callback)
 {
 	poll->data = daemon;
@@ -114,11 +121,12 @@ static int poll_start(struct daemon *daemon, uv_poll_t *poll, int fd, uv_poll_cb
 	return r < 0 ? r : uv_poll_start(poll, UV_READABLE, callback);
 }
 
-static int signal_start(struct daemon *daemon, uv_signal_t *handle, int number)
+static int signal_start(struct daemon *daemon, uv_signal_t *handle, int number,
+                        uv_signal_cb callback)
 {
 	handle->data = daemon;
 	int r = uv_signal_init(&daemon->loop, handle);
-	return r < 0 ? r : uv_signal_start(handle, stop_cb, number);
+	return r < 0 ? r : uv_signal_start(handle, callback, number);
 }
 
 static int handles_start(struct daemon *daemon)
@@ -128,9 +136,11 @@ static int handles_start(struct daemon *daemon)
 	daemon->retry.data = daemon;
 	uv_timer_init(&daemon->loop, &daemon->period);
 	uv_timer_init(&daemon->loop, &daemon->retry);
-	int r = signal_start(daemon, &daemon->terminate, SIGTERM);
+	int r = signal_start(daemon, &daemon->terminate, SIGTERM, stop_cb);
 	if (r == 0)
-		r = signal_start(daemon, &daemon->interrupt, SIGINT);
+		r = signal_start(daemon, &daemon->interrupt, SIGINT, stop_cb);
+	if (r == 0)
+		r = signal_start(daemon, &daemon->hangup, SIGHUP, hangup_cb);
 	if (r == 0)
 		r = poll_start(daemon, &daemon->watch, nft_watch_fd(sync->nft), watch_cb);
 	if (r == 0)
@@ -203,6 +213,9 @@ int daemon_run(const struct config *config, struct error *err)
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
 	if (!daemon)
 		return error_set(err, -ENOMEM, "no memory");
+	/* A client of the control socket that goes away while it is answered is no reason to die.
+	 */
+	(void)signal(SIGPIPE, SIG_IGN);
 	int r = daemon_open(daemon, config, err);
 	if (r == 0) {
 		r = first_commit(daemon, err);

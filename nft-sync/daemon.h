@@ -6,8 +6,8 @@
 #include "common/error.h"
 
 /*
- * Runs until SIGTERM or SIGINT. The table stays in force when it ends. Returns 0, or the negative
- * errno of what could not be set up.
+ * Runs until SIGTERM or SIGINT; SIGHUP looks at the documents at once. The table stays in force
+ * when it ends. Returns 0, or the negative errno of what could not be set up.
  */
 int daemon_run(const struct config *config, struct error *err);
 

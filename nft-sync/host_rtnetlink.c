@@ -7,13 +7,12 @@
 const struct nlattr *rtnetlink_attribute(const struct nlmsghdr *message, size_t header,
                                          uint16_t type, size_t size)
 {
-	const struct nlattr *attribute;
+	struct nlattr *attribute;
 
-	mnl_attr_for_each(attribute, message,
-	                  header) if (mnl_attr_get_type(attribute) ==
-	                              type) return mnl_attr_get_payload_len(attribute) >= size
-		? attribute
-		: NULL;
+	mnl_attr_for_each (attribute, message, header) {
+		if (mnl_attr_get_type(attribute) == type)
+			return mnl_attr_get_payload_len(attribute) >= size ? attribute : NULL;
+	}
 	return NULL;
 }
 

@@ -23,8 +23,7 @@ static void parse_nest(const struct nlattr *outer, struct nest *nest)
 {
 	struct nlattr *attribute;
 	memset(nest, 0, sizeof(*nest));
-	mnl_attr_for_each_nested(attribute, outer)
-	{
+	mnl_attr_for_each_nested (attribute, outer) {
 		uint16_t type = mnl_attr_get_type(attribute);
 		if (type < NEST_MAX)
 			nest->attributes[type] = attribute;
@@ -142,14 +141,12 @@ int nft_each_element(const struct nlmsghdr *message,
 	const struct nlattr *list = NULL;
 	struct nlattr *attribute;
 	int r = 0;
-	mnl_attr_for_each(attribute, message,
-	                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) ==
-	                                               NFTA_SET_ELEM_LIST_ELEMENTS) list =
-		attribute;
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_SET_ELEM_LIST_ELEMENTS)
+			list = attribute;
 	if (!list)
 		return 0;
-	mnl_attr_for_each_nested(attribute, list)
-	{
+	mnl_attr_for_each_nested (attribute, list) {
 		struct nft_element element;
 		r = parse_element(attribute, &element);
 		if (r == 0)
@@ -174,9 +171,9 @@ int nft_parse_set(const struct nlmsghdr *message, struct image_set **ret)
 {
 	struct nest nest = {0};
 	struct nlattr *attribute;
-	mnl_attr_for_each(attribute, message,
-	                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) < NEST_MAX)
-		nest.attributes[mnl_attr_get_type(attribute)] = attribute;
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) < NEST_MAX)
+			nest.attributes[mnl_attr_get_type(attribute)] = attribute;
 	const char *name = nest_text(&nest, NFTA_SET_NAME);
 	uint32_t flags = nest_u32(&nest, NFTA_SET_FLAGS);
 	enum key_type types[IMAGE_FIELDS_MAX];

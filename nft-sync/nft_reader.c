@@ -42,12 +42,10 @@ static int read_generation_cb(const struct nlmsghdr *message, void *data)
 {
 	uint32_t *generation = data;
 	struct nlattr *attribute;
-	mnl_attr_for_each(attribute, message,
-	                  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) ==
-	                                                       NFTA_GEN_ID &&
-	                                               mnl_attr_validate(attribute, MNL_TYPE_U32) >=
-	                                                       0) *generation =
-		ntohl(mnl_attr_get_u32(attribute));
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_GEN_ID &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+			*generation = ntohl(mnl_attr_get_u32(attribute));
 	return MNL_CB_OK;
 }
 
@@ -63,11 +61,11 @@ static int read_table_cb(const struct nlmsghdr *message, void *data)
 	struct reading *reading = data;
 	struct nlattr *attribute;
 	reading->image->present = true;
-	mnl_attr_for_each(
-		attribute, message,
-		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) == NFTA_TABLE_FLAGS &&
-	                                     mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-		reading->image->orphan = ntohl(mnl_attr_get_u32(attribute)) == NFT_TABLE_PERSIST;
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_TABLE_FLAGS &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+			reading->image->orphan =
+				ntohl(mnl_attr_get_u32(attribute)) == NFT_TABLE_PERSIST;
 	return MNL_CB_OK;
 }
 

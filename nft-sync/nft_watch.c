@@ -54,11 +54,10 @@ void nft_watch_close(struct nft_watch *watch)
 static const char *attribute_text(const struct nlmsghdr *message, uint16_t type)
 {
 	struct nlattr *attribute;
-	mnl_attr_for_each(
-		attribute, message,
-		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) == type &&
-	                                     mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >=
-	                                             0) return mnl_attr_get_str(attribute);
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == type &&
+		    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attribute);
 	return "";
 }
 
@@ -101,11 +100,10 @@ static void watch_process(struct nft_watch *watch, const struct nlmsghdr *messag
 {
 	struct nlattr *attribute;
 	watch->found.pid = 0;
-	mnl_attr_for_each(
-		attribute, message,
-		sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID &&
-	                                     mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-		watch->found.pid = ntohl(mnl_attr_get_u32(attribute));
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+			watch->found.pid = ntohl(mnl_attr_get_u32(attribute));
 	snprintf(watch->found.process, sizeof(watch->found.process), "%s",
 	         attribute_text(message, NFTA_GEN_PROC_NAME));
 }

@@ -172,12 +172,31 @@ static void keep_problem(void *context, const char *sentence)
 		sync->problem_count++;
 }
 
+static bool has_problem(const struct resolution *resolution, const char *sentence)
+{
+	for (size_t i = 0; resolution && i < resolution->problem_count; i++)
+		if (strcmp(resolution->problems[i], sentence) == 0)
+			return true;
+	return false;
+}
+
+/* Each is an event when it begins, and stands in the status as long as it lasts. */
+static void note_new_problems(const struct resolution *before, const struct resolution *now)
+{
+	char text[1024];
+	for (size_t i = 0; i < now->problem_count; i++)
+		if (!has_problem(before, now->problems[i]))
+			log_event(LOG_LEVEL_WARNING, "problem", "text=%s",
+			          log_quote(now->problems[i], text, sizeof(text)));
+}
+
 static int sync_resolve(struct sync *sync, struct error *err)
 {
 	struct resolution *resolution = NULL;
 	int r = resolve(sync->model, sync->config, &sync->host, sync->resolution, &resolution, err);
 	if (r < 0)
 		return r;
+	note_new_problems(sync->resolution, resolution);
 	resolution_free(sync->resolution);
 	sync->resolution = resolution;
 	return 0;

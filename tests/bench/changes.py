@@ -2,16 +2,16 @@
 """Start of the daemon and changes of documents, on a node with a large cluster's documents."""
 
 import contextlib
+import json
 import os
 import re
 import select
 import shutil
-import signal
 import subprocess
 import time
 
 import cluster
-from lab import documents, netns, tap
+from lab import netns, tap
 from lab.daemon import Daemon
 from lab.node import Network
 from measure import Row, cpu_seconds, judged, median, memory, percentile, quartiles
@@ -197,12 +197,152 @@ def start_rows(what, found, target):
                    f"< {RESIDENT_MAX} MiB", RESIDENT_MAX, f"highest of {len(found)}")]
 
 
+def list_set(daemon, name):
+    return netns.run(["nft", "list", "set", "inet", "podsg", name],
+                     name=daemon.node.name("node")).stdout
+
+
 def check_complete(daemon):
-    """That the kernel holds what was asked for: all interfaces open, all members there."""
-    status = daemon.control("status")
-    text = str(status)
-    tap.check(status["kernel"]["inForce"], f"the rules are not in force: {text}")
-    listed = netns.run(["nft", "list", "sets", "inet"], name=daemon.node.name("node")).stdout
+    """That the kernel, not only the daemon, has every member and every interface."""
+    members = cluster.INTERFACES * cluster.GROUPS_PER_INTERFACE // cluster.REFERENCED
     for index in range(cluster.REFERENCED):
-        tap.check(cluster.referenced(index) in listed, "a referenced group has no set")
+        text = list_set(daemon, f"members-{cluster.referenced(index)}-4")
+        tap.equal(len(re.findall(r"10\.\d+\.\d+\.\d+", text)), members,
+                  f"members of group {index}")
+    status = daemon.control("status")
+    tap.equal(status["interfaces"]["open"], cluster.PODS, "open interfaces")
     return status["kernel"]
+
+
+class Change:
+    """Milliseconds from the document's rename to the kernel's notification, and the daemon's log."""
+
+    def __init__(self, daemon, listener, document, name):
+        temporary = os.path.join(daemon.documents, name + ".tmp")
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(document)
+        begin = time.monotonic_ns()
+        os.rename(temporary, os.path.join(daemon.documents, name))
+        self._finish(begin, daemon, listener)
+
+    def _finish(self, begin, daemon, listener):
+        arrived, self.added, self.deleted = listener.transaction()
+        self.milliseconds = (arrived - begin) / 1e6
+        log = daemon.lines.find(COMMITTED)
+        self.messages = int(log.group(2))
+
+
+class Removal(Change):
+    def __init__(self, daemon, listener, name):
+        begin = time.monotonic_ns()
+        os.unlink(os.path.join(daemon.documents, name))
+        self._finish(begin, daemon, listener)
+
+
+def rest():
+    """The daemon writes branches.json and goes to sleep: changes come apart from each other."""
+    time.sleep(0.01)
+
+
+def members(daemon, listener):
+    """One member each comes, and later goes."""
+    added, removed = [], []
+    for index in range(MEMBERS):
+        document = json.dumps(cluster.one_member(index), indent=4)
+        added.append(Change(daemon, listener, document, f"one-{index}.json"))
+        rest()
+    for index in range(MEMBERS):
+        removed.append(Removal(daemon, listener, f"one-{index}.json"))
+        rest()
+    tap.check(all((c.added, c.deleted) == (1, 0) for c in added), "not one element was added")
+    tap.check(all((c.added, c.deleted) == (0, 1) for c in removed), "not one was deleted")
+    return added, removed
+
+
+def replacements(daemon, listener):
+    found = []
+    for version in range(1, REPLACEMENTS + 1):
+        document = json.dumps(cluster.first_group(version), indent=4)
+        found.append(Change(daemon, listener, document, "security-group-first.json"))
+        tap.check(found[-1].added > cluster.RULES, "the group's rules were not replaced")
+        rest()
+    return found
+
+
+def pages(daemon, listener):
+    """As aws writes it: the page of 1,000 interfaces, and one of them has left a group."""
+    found = []
+    size = cluster.INTERFACES_PER_PAGE
+    whole = cluster.member_page(0, size)
+    document = json.loads(whole)
+    document["NetworkInterfaces"][0]["Groups"].pop()
+    texts = (json.dumps(document, indent=4), whole)
+    for index in range(PAGES):
+        found.append(Change(daemon, listener, texts[index % 2], "network-interfaces-00.json"))
+        tap.equal(found[-1].added + found[-1].deleted, 1, "changed elements")
+        rest()
+    return found
+
+
+def change_rows(what, changes, target=None):
+    times = [change.milliseconds for change in changes]
+    tail = percentile(times, 99)
+    noise = f"{len(times)}, {quartiles(times)} ms"
+    text = f"{tail:.2f} ms"
+    last = (judged(f"{what}: p99", tail, text, f"< {target} ms", target, noise) if target
+            else Row(f"{what}: p99", text, noise=noise))
+    return [Row(f"{what}: p50", f"{median(times):.2f} ms", noise=f"{len(times)}"), last]
+
+
+def message_row(added, removed):
+    most = max(change.messages for change in added + removed)
+    return judged("one member: netlink messages besides the frame", most, f"{most}",
+                  f"<= {MESSAGES_MAX}", MESSAGES_MAX, f"most of {len(added + removed)}")
+
+
+def idle_rows(daemon):
+    pid = daemon.process.pid
+    before = cpu_seconds(pid)
+    time.sleep(IDLE_SECONDS)
+    used = (cpu_seconds(pid) - before) / IDLE_SECONDS
+    peak, resident = memory(pid)
+    return [Row("idle: CPU", f"{100 * used:.2f} %", noise=f"over {IDLE_SECONDS:.0f} s"),
+            Row("idle: resident memory", f"{resident:.1f} MiB"),
+            judged("peak of resident memory, all changes included", peak, f"{peak:.1f} MiB",
+                   f"< {RESIDENT_MAX} MiB", RESIDENT_MAX)]
+
+
+def size_rows(kernel, directory):
+    size = sum(entry.stat().st_size for entry in os.scandir(directory))
+    return [Row("documents", f"{size / 1e6:.0f} MB in {len(os.listdir(directory))} files"),
+            Row("rule sets, elements", f"{kernel['ruleSets']}, {kernel['elements']}"),
+            Row("first batch", f"{kernel['lastCommit']['messages']} messages, "
+                f"{kernel['lastCommit']['bytes'] / 1e6:.1f} MB")]
+
+
+def measure(helper, table):
+    """Returns the changes' latencies in ms by name, for the plot."""
+    all_pods = cluster.pods()
+    with Bench(all_pods) as node, LoggedDaemon(node) as daemon:
+        cluster.write_all(daemon.documents, all_pods)
+        cold = starts(daemon, COLD_STARTS, True)
+        kernel = check_complete(daemon)
+        warm = starts(daemon, RESTARTS, False)
+        table.add("Start: 120 interfaces x 5 groups x 60 rules a direction and family, "
+                  "10 referenced groups of 10,000 members",
+                  size_rows(kernel, daemon.documents) +
+                  start_rows("cold start", cold, COLD_START_MAX) +
+                  start_rows("restart, all adopted", warm, None))
+        with Listener(node, helper) as listener:
+            added, removed = members(daemon, listener)
+            replaced = replacements(daemon, listener)
+            paged = pages(daemon, listener)
+        table.add("Changes: from the document's rename to the kernel's notification",
+                  change_rows("one member added", added, MEMBER_MAX) +
+                  change_rows("one member removed", removed, MEMBER_MAX) +
+                  [message_row(added, removed)] +
+                  change_rows("one group's rules replaced", replaced, REPLACEMENT_MAX) +
+                  change_rows("one member of a document of 1,000", paged))
+        table.add("At rest, with all this loaded", idle_rows(daemon))
+    return {"member added": added, "member removed": removed, "rules replaced": replaced,
+            "one of 1,000 in a document": paged}

@@ -187,12 +187,11 @@ def write_groups(directory):
                   for index in range(GROUPS_PER_POD) if (pod, index) != (0, 0)]
         documents.write(directory, f"security-groups-{first // PODS_PER_PAGE:02d}.json",
                         documents.security_groups(groups))
-    write_first_group(directory, 0)
+    documents.write(directory, "security-group-first.json", first_group(0))
 
 
-def write_first_group(directory, version):
-    documents.write(directory, "security-group-first.json", documents.security_groups(
-        [large_group(own_group(0, 0), f"version {version}")]))
+def first_group(version):
+    return documents.security_groups([large_group(own_group(0, 0), f"version {version}")])
 
 
 def _write_pods(directory, all_pods):
