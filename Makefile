@@ -54,6 +54,7 @@ DAEMON := $(filter-out nft-sync/podsgctl.c nft-sync/ctl_%.c,$(wildcard nft-sync/
 LIBRARY := $(COMMON) $(filter-out $(MAINS),$(wildcard nft-sync/*.c))
 TESTS := $(wildcard tests/unit/test_*.c)
 TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 
 # A program whose main() does not exist yet is left out.
@@ -79,7 +80,7 @@ endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
 .PHONY: all deps check check-unit check-netns check-sanitized demo bench lint fuzz install clean test-programs \
-	packages-present run-tests run-demo
+	packages-present run-tests run-demo run-bench run-fuzz deps-bench deps-fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -97,8 +98,10 @@ $(B)/%.a:
 
 $(B)/podsg-nft-sync: $(call obj,obj,$(DAEMON)) $(B)/libpodsg.a
 $(B)/podsgctl: $(call obj,obj,$(CTL)) $(B)/libpodsg.a
-$(PROGRAMS):
+$(BENCH_PROGRAMS): $(B)/bench/%: $(B)/obj/tests/bench/%.o
+$(PROGRAMS) $(BENCH_PROGRAMS):
 	$(say) LD $@
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HARDEN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 SANITIZED := $(PROGRAMS:$(B)/%=$(B)/asan/%)
@@ -153,10 +156,18 @@ check-sanitized: $(SANITIZED)
 	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns
 run-demo: all
 	$(Q)tests/demo/demo
-bench: all
+bench: deps-bench
+	@$(MAKE) $(JOBS) run-bench
+deps-bench:
+	@packaging/install-dependencies build test bench
+run-bench: all $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run
 
-fuzz: $(FUZZ_PROGRAMS)
+fuzz: deps-fuzz
+	@$(MAKE) $(JOBS) run-fuzz
+deps-fuzz:
+	@packaging/install-dependencies build fuzz
+run-fuzz: $(FUZZ_PROGRAMS)
 	$(Q)for f in $(FUZZ_PROGRAMS:$(B)/fuzz/%=%); do \
 		mkdir -p $(B)/fuzz/corpus/$$f && \
 		$(B)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \

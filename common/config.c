@@ -301,6 +301,16 @@ int config_load(const char *path, struct config **ret, struct error *err)
 	return result;
 }
 
+int config_find(const char *path, struct config **ret, struct error *err)
+{
+	int r = config_load(path ? path : CONFIG_PATH, ret, err);
+
+	if (r != -ENOENT || path)
+		return r;
+	*err = (struct error){0};
+	return config_load(NULL, ret, err);
+}
+
 void config_free(struct config *config)
 {
 	if (config != NULL)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CONFIG_PATH PODSG_SYSCONFDIR "/podsg/podsg.yaml"
+
 enum mode { MODE_STRICT, MODE_STANDARD };
 enum node_groups_policy { NODE_GROUPS_CROSSING, NODE_GROUPS_ALWAYS, NODE_GROUPS_NEVER };
 enum flows_policy { FLOWS_KEEP, FLOWS_CUT };
@@ -70,6 +72,8 @@ const char *mode_name(enum mode mode);
 /* path NULL: defaults only. Sections of other parts (sources.kubernetes, sources.ec2, dns, hooks)
  * are known keys and skipped. Errors have file, line, key, value and rule. */
 int config_load(const char *path, struct config **ret, struct error *err);
+/* path NULL: the default path, and where no file is there the defaults. */
+int config_find(const char *path, struct config **ret, struct error *err);
 int config_parse(const char *name, const char *text, size_t length, struct config **ret,
                  struct error *err);
 void config_free(struct config *config); /* accepts NULL */

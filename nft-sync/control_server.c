@@ -275,13 +275,27 @@ static int clear_path(const char *path)
 	return unlink(path) < 0 ? -errno : 0;
 }
 
+/* libuv calls a directory that is not there forbidden, as Windows does. */
+static int bind_error(const char *path, int r)
+{
+	char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	const char *slash = strrchr(path, '/');
+	if (r != UV_EACCES || !slash)
+		return r;
+	memcpy(directory, path, (size_t)(slash - path) + 1);
+	directory[slash - path + 1] = '\0';
+	return access(directory, F_OK) < 0 ? -errno : r;
+}
+
 static int bind_and_listen(struct control_server *server, const char *path)
 {
 	struct group *group = getgrnam(CONTROL_GROUP);
 	mode_t mask = umask(0117);
 	int r = uv_pipe_bind(&server->pipe, path);
 	umask(mask);
-	if (r == 0 && group && chown(path, (uid_t)-1, group->gr_gid) < 0)
+	if (r < 0)
+		return bind_error(path, r);
+	if (group && chown(path, (uid_t)-1, group->gr_gid) < 0)
 		r = -errno;
 	if (r == 0)
 		r = uv_listen((uv_stream_t *)&server->pipe, CONTROL_CLIENTS_MAX, server_connection);

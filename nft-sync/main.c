@@ -10,8 +10,6 @@
 #include "nft-sync/image_text.h"
 #include "nft-sync/sync.h"
 
-#define CONFIG_DEFAULT "/etc/podsg/podsg.yaml"
-
 #define EXIT_FAILED 1 /* could not start or apply; --check found something */
 #define EXIT_USAGE 2
 
@@ -27,7 +25,7 @@ static const char usage[] =
 	"Usage: podsg-nft-sync [--config FILE] [--check | --print | --once]\n"
 	"Renders security groups of pods into nftables and keeps them true.\n"
 	"\n"
-	"  --config FILE  configuration (" CONFIG_DEFAULT ")\n"
+	"  --config FILE  configuration (" CONFIG_PATH ")\n"
 	"  --check        load everything, say what is wrong; exit 1 if anything is\n"
 	"  --print        print the rule set it would apply, as nft reads it; needs no privileges\n"
 	"  --once         apply and exit\n"
@@ -74,18 +72,6 @@ static int parse_options(int argc, char **argv, struct options *options)
 		}
 	}
 	return optind == argc ? 0 : -EINVAL;
-}
-
-static int load_config(const struct options *options, struct config **ret, struct error *err)
-{
-	if (options->config)
-		return config_load(options->config, ret, err);
-	int r = config_load(CONFIG_DEFAULT, ret, err);
-	if (r == -ENOENT) {
-		memset(err, 0, sizeof(*err));
-		r = config_load(NULL, ret, err);
-	}
-	return r;
 }
 
 /* What --check finds goes to standard output, a line each. */
@@ -179,7 +165,7 @@ int main(int argc, char **argv)
 		fputs(usage, stdout);
 		return 0;
 	}
-	int r = load_config(&options, &config, &err);
+	int r = config_find(options.config, &config, &err);
 	if (r == 0)
 		r = do_job(config, options.job, &err);
 	config_free(config);

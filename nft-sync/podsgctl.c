@@ -9,7 +9,6 @@
 #include "common/control.h"
 #include "nft-sync/ctl.h"
 
-#define CONFIG_DEFAULT "/etc/podsg/podsg.yaml"
 #define PATIENCE 15 /* seconds */
 
 #define EXIT_DROPPED 1 /* explain: the packet would be dropped; status: not in force */
@@ -41,7 +40,7 @@ static const char usage[] =
 	"  --in INTERFACE        explain: where the packet comes in\n"
 	"  --original-port PORT  explain: the port before destination NAT (a node port)\n"
 	"  --socket PATH         the daemon's socket, instead of the configuration's\n"
-	"  --config FILE         configuration (" CONFIG_DEFAULT ")\n"
+	"  --config FILE         configuration (" CONFIG_PATH ")\n"
 	"  --help                this text\n"
 	"\n"
 	"Exit: 0 all well (explain: allowed), 1 not (explain: dropped), 2 bad command line,\n"
@@ -130,11 +129,7 @@ static int ask(const struct options *options, const cJSON *request, cJSON **answ
 	struct config *config = NULL;
 	if (options->socket)
 		return control_ask(options->socket, request, PATIENCE, answer, err);
-	int r = config_load(options->config ? options->config : CONFIG_DEFAULT, &config, err);
-	if (r == -ENOENT && !options->config) {
-		memset(err, 0, sizeof(*err));
-		r = config_load(NULL, &config, err);
-	}
+	int r = config_find(options->config, &config, err);
 	if (r == 0)
 		r = control_ask(config->nft_sync.socket, request, PATIENCE, answer, err);
 	config_free(config);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nft-sync/digest.h"
+#include "nft-sync/member_cache.h"
 #include "nft-sync/rule_cache.h"
 
 /* A referenced group and which sets of prefixes it had when the rules were drawn. */
@@ -24,13 +25,6 @@ struct cached_rules {
 	bool used;
 };
 
-struct cached_members {
-	char *group;
-	uint64_t generation;
-	struct member_image image;
-	bool used;
-};
-
 /* The digest of a group's rules of one direction, good while no rule of the model changes. */
 struct cached_digest {
 	const struct security_group *group;
@@ -40,8 +34,7 @@ struct cached_digest {
 struct rule_cache {
 	struct cached_rules **rules;
 	size_t rule_count, rule_capacity;
-	struct cached_members **members; /* by group */
-	size_t member_count, member_capacity;
+	struct member_cache *members;
 	struct cached_digest *digests; /* by address of the group */
 	size_t digest_count, digest_capacity;
 	uint64_t rules_generation; /* of the digests */
@@ -52,7 +45,14 @@ struct rule_cache {
 
 struct rule_cache *rule_cache_new(void)
 {
-	return calloc(1, sizeof(struct rule_cache));
+	struct rule_cache *cache = calloc(1, sizeof(*cache));
+	if (cache)
+		cache->members = member_cache_new();
+	if (cache && !cache->members) {
+		free(cache);
+		return NULL;
+	}
+	return cache;
 }
 
 static void cached_rules_free(struct cached_rules *rules)
@@ -66,25 +66,14 @@ static void cached_rules_free(struct cached_rules *rules)
 	free(rules);
 }
 
-static void cached_members_free(struct cached_members *members)
-{
-	if (!members)
-		return;
-	member_image_unref(&members->image);
-	free(members->group);
-	free(members);
-}
-
 void rule_cache_free(struct rule_cache *cache)
 {
 	if (!cache)
 		return;
 	for (size_t i = 0; i < cache->rule_count; i++)
 		cached_rules_free(cache->rules[i]);
-	for (size_t i = 0; i < cache->member_count; i++)
-		cached_members_free(cache->members[i]);
+	member_cache_free(cache->members);
 	free(cache->rules);
-	free(cache->members);
 	free(cache->digests);
 	free(cache);
 }
@@ -114,8 +103,7 @@ void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolut
 	cache->rules_generation = model_rules_generation(model);
 	for (size_t i = 0; i < cache->rule_count; i++)
 		cache->rules[i]->used = false;
-	for (size_t i = 0; i < cache->member_count; i++)
-		cache->members[i]->used = false;
+	member_cache_begin(cache->members, resolution);
 }
 
 void rule_cache_end(struct rule_cache *cache)
@@ -128,14 +116,7 @@ void rule_cache_end(struct rule_cache *cache)
 			cached_rules_free(cache->rules[i]);
 	}
 	cache->rule_count = kept;
-	kept = 0;
-	for (size_t i = 0; i < cache->member_count; i++) {
-		if (cache->members[i]->used)
-			cache->members[kept++] = cache->members[i];
-		else
-			cached_members_free(cache->members[i]);
-	}
-	cache->member_count = kept;
+	member_cache_end(cache->members);
 }
 
 static uint64_t digest_list(uint64_t digest, const struct prefix_list *list)
@@ -207,66 +188,6 @@ static int group_digest(struct rule_cache *cache, const struct security_group *g
 	return 0;
 }
 
-static int compare_members(const void *key, const void *entry)
-{
-	const struct cached_members *const *members = entry;
-	return strcmp(key, (*members)->group);
-}
-
-static struct cached_members *find_members(const struct rule_cache *cache, const char *group)
-{
-	struct cached_members **found = NULL;
-	if (cache->member_count)
-		found = bsearch(group, cache->members, cache->member_count,
-		                sizeof(cache->members[0]), compare_members);
-	return found ? *found : NULL;
-}
-
-static struct cached_members *add_members(struct rule_cache *cache, const char *group)
-{
-	void *members = cache->members;
-	struct cached_members *entry = calloc(1, sizeof(*entry));
-	if (!entry || !(entry->group = strdup(group)) ||
-	    !make_room(&members, cache->member_count, &cache->member_capacity,
-	               sizeof(*cache->members))) {
-		cached_members_free(entry);
-		return NULL;
-	}
-	cache->members = members;
-	size_t place = cache->member_count++;
-	while (place > 0 && strcmp(cache->members[place - 1]->group, group) > 0) {
-		cache->members[place] = cache->members[place - 1];
-		place--;
-	}
-	cache->members[place] = entry;
-	entry->generation = UINT64_MAX;
-	return entry;
-}
-
-/* The member sets of a group as they are now. */
-static int current_members(struct rule_cache *cache, const char *group, struct cached_members **ret)
-{
-	const struct member_set *members = resolution_members(cache->resolution, group);
-	uint64_t generation = members ? members->generation : 0;
-	struct cached_members *entry = find_members(cache, group);
-	if (!entry)
-		entry = add_members(cache, group);
-	if (!entry)
-		return -ENOMEM;
-	entry->used = true;
-	*ret = entry;
-	if (entry->generation == generation)
-		return 0;
-	struct member_image image;
-	int r = member_image_make(group, members, &image);
-	if (r < 0)
-		return r;
-	member_image_unref(&entry->image);
-	entry->image = image;
-	entry->generation = generation;
-	return 0;
-}
-
 static const struct prefix_list *look_up_list(void *context, const char *id)
 {
 	return model_prefix_list(context, id);
@@ -285,16 +206,14 @@ static int gather_peers(struct rule_cache *cache, struct cached_rules *entry,
 	if (!entry->peers)
 		return -ENOMEM;
 	for (size_t i = 0; i < set->peer_count; i++) {
-		struct cached_members *current;
-		int r = current_members(cache, set->peers[i].id, &current);
-		if (r < 0)
-			return r;
 		entry->peers[i].group = strdup(set->peers[i].id);
 		if (!entry->peers[i].group)
 			return -ENOMEM;
-		entry->peers[i].shape = member_shape(&current->image);
 		entry->peer_count++;
-		members[i] = &current->image;
+		members[i] = member_cache_get(cache->members, set->peers[i].id);
+		if (!members[i])
+			return -ENOMEM;
+		entry->peers[i].shape = member_shape(members[i]);
 	}
 	return 0;
 }
@@ -396,9 +315,9 @@ static int compile_rules(struct rule_cache *cache, const struct group_list *list
 static bool members_changed_shape(struct rule_cache *cache, const struct cached_rules *entry)
 {
 	for (size_t i = 0; i < entry->peer_count; i++) {
-		struct cached_members *members;
-		if (current_members(cache, entry->peers[i].group, &members) < 0 ||
-		    member_shape(&members->image) != entry->peers[i].shape)
+		const struct member_image *members =
+			member_cache_get(cache->members, entry->peers[i].group);
+		if (!members || member_shape(members) != entry->peers[i].shape)
 			return true;
 	}
 	return false;
@@ -438,11 +357,13 @@ static int add_members_to_image(struct rule_cache *cache, const struct cached_ru
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < entry->peer_count; i++) {
-		struct cached_members *members;
-		r = current_members(cache, entry->peers[i].group, &members);
+		const struct member_image *members =
+			member_cache_get(cache->members, entry->peers[i].group);
+		if (!members)
+			r = -ENOMEM;
 		for (int kind = 0; r == 0 && kind < MEMBER_KINDS; kind++)
-			if (members->image.sets[kind])
-				r = image_add_set(image, image_set_ref(members->image.sets[kind]));
+			if (members->sets[kind])
+				r = image_add_set(image, image_set_ref(members->sets[kind]));
 	}
 	return r;
 }

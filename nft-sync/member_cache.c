@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft-sync/member_cache.h"
+
+#define GENERATION_NONE UINT64_MAX
+
+struct entry {
+	char *group;
+	uint64_t generation;
+	struct member_image image;
+	bool used;
+};
+
+struct member_cache {
+	struct entry **entries; /* by group */
+	size_t count, capacity;
+	const struct resolution *resolution;
+};
+
+struct member_cache *member_cache_new(void)
+{
+	return calloc(1, sizeof(struct member_cache));
+}
+
+static void entry_free(struct entry *entry)
+{
+	if (!entry)
+		return;
+	member_image_unref(&entry->image);
+	free(entry->group);
+	free(entry);
+}
+
+void member_cache_free(struct member_cache *cache)
+{
+	if (!cache)
+		return;
+	for (size_t i = 0; i < cache->count; i++)
+		entry_free(cache->entries[i]);
+	free(cache->entries);
+	free(cache);
+}
+
+void member_cache_begin(struct member_cache *cache, const struct resolution *resolution)
+{
+	cache->resolution = resolution;
+	for (size_t i = 0; i < cache->count; i++)
+		cache->entries[i]->used = false;
+}
+
+void member_cache_end(struct member_cache *cache)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < cache->count; i++) {
+		if (cache->entries[i]->used)
+			cache->entries[kept++] = cache->entries[i];
+		else
+			entry_free(cache->entries[i]);
+	}
+	cache->count = kept;
+}
+
+static int compare_group(const void *key, const void *element)
+{
+	const struct entry *const *entry = element;
+	return strcmp(key, (*entry)->group);
+}
+
+static struct entry *find(const struct member_cache *cache, const char *group)
+{
+	struct entry **found = NULL;
+	if (cache->count)
+		found = bsearch(group, cache->entries, cache->count, sizeof(cache->entries[0]),
+		                compare_group);
+	return found ? *found : NULL;
+}
+
+static bool make_room(struct member_cache *cache)
+{
+	if (cache->count < cache->capacity)
+		return true;
+	size_t capacity = cache->capacity ? 2 * cache->capacity : 64;
+	struct entry **larger = reallocarray(cache->entries, capacity, sizeof(struct entry *));
+	if (!larger)
+		return false;
+	cache->entries = larger;
+	cache->capacity = capacity;
+	return true;
+}
+
+static struct entry *add(struct member_cache *cache, const char *group)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+	if (!entry || !(entry->group = strdup(group)) || !make_room(cache)) {
+		entry_free(entry);
+		return NULL;
+	}
+	size_t place = cache->count++;
+	while (place > 0 && strcmp(cache->entries[place - 1]->group, group) > 0) {
+		cache->entries[place] = cache->entries[place - 1];
+		place--;
+	}
+	cache->entries[place] = entry;
+	entry->generation = GENERATION_NONE;
+	return entry;
+}
+
+const struct member_image *member_cache_get(struct member_cache *cache, const char *group)
+{
+	const struct member_set *members = resolution_members(cache->resolution, group);
+	uint64_t generation = members ? members->generation : 0;
+	struct member_image image;
+	struct entry *entry = find(cache, group);
+	if (!entry)
+		entry = add(cache, group);
+	if (!entry)
+		return NULL;
+	entry->used = true;
+	if (entry->generation == generation)
+		return &entry->image;
+	if (member_image_make(group, members, &image) < 0)
+		return NULL;
+	member_image_unref(&entry->image);
+	entry->image = image;
+	entry->generation = generation;
+	return &entry->image;
+}
