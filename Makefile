@@ -220,6 +220,10 @@ lint-shell:
 lint-prose:
 	$(say) PROSE
 	$(Q)codespell -L iif,inforce --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+	$(Q)for name in $(sort $(basename $(notdir $(wildcard common/*.c nft-sync/*.c)))); do \
+		grep -qwF -- "$$name" CONTRIBUTING.md || \
+			{ echo "CONTRIBUTING.md: $$name is not in the map of the tree"; exit 1; }; \
+	done
 lint-man:
 	$(say) MAN
 	$(Q)for page in $(PAGES); do \

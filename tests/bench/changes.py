@@ -321,7 +321,7 @@ def size_rows(kernel, directory):
 
 
 def measure(helper, table):
-    """Returns the changes' latencies in ms by name, for the plot."""
+    """Returns the latencies in ms and the limit of each kind of change, for the plot."""
     all_pods = cluster.pods()
     with Bench(all_pods) as node, LoggedDaemon(node) as daemon:
         cluster.write_all(daemon.documents, all_pods)
@@ -344,5 +344,8 @@ def measure(helper, table):
                   change_rows("one group's rules replaced", replaced, REPLACEMENT_MAX) +
                   change_rows("one member of a document of 1,000", paged))
         table.add("At rest, with all this loaded", idle_rows(daemon))
-    return {"member added": added, "member removed": removed, "rules replaced": replaced,
-            "one of 1,000 in a document": paged}
+    series = {"one member added": (added, MEMBER_MAX), "one member removed": (removed, None),
+              "one group's rules replaced": (replaced, REPLACEMENT_MAX),
+              "one member of a document of 1,000": (paged, None)}
+    return {name: ([change.milliseconds for change in changes], limit)
+            for name, (changes, limit) in series.items()}

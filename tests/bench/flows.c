@@ -4,9 +4,10 @@
  * and of this thread's CPU time, which holds all the way of a packet over veth links, because the
  * kernel forwards it before the sender's system call goes on.
  *
- * usage: flows INTERFACE GATEWAY-MAC SOURCE DESTINATION COUNT PORT...
+ * usage: flows INTERFACE GATEWAY-MAC COUNT <TARGETS
  *
- * Destination ports are drawn from the list; every packet has another source port.
+ * A target is a line: source address, destination address, destination port. Each packet goes to
+ * one of them, drawn at random, from another source port.
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -27,8 +28,8 @@
 
 #define FIRST_PORT 1024
 #define COUNT_MAX 60000
+#define TARGETS_MAX 4096
 #define BATCH 64
-#define FIRST_PORT_ARGUMENT 6
 
 struct packet {
 	struct ether_header ethernet;
@@ -40,8 +41,12 @@ struct packet {
 struct way {
 	unsigned interface;
 	uint8_t gateway[ETH_ALEN];
+};
+
+struct target {
 	struct in_addr source;
 	struct in_addr destination;
+	uint16_t port;
 };
 
 static long long now(clockid_t clock)
@@ -59,19 +64,19 @@ static uint32_t next_random(uint32_t *state)
 	return *state;
 }
 
-static uint16_t ip_checksum(const struct iphdr *header)
+static uint16_t ip_checksum(const struct packet *packet)
 {
-	uint8_t bytes[sizeof(*header)];
+	uint8_t bytes[sizeof(packet->ip)];
 	uint32_t sum = 0;
-	memcpy(bytes, header, sizeof(bytes));
+	memcpy(bytes, (const uint8_t *)packet + sizeof(packet->ethernet), sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i += 2)
 		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
 	sum = (sum & 0xffff) + (sum >> 16);
 	return htons((uint16_t) ~(sum + (sum >> 16)));
 }
 
-static void make_packet(struct packet *packet, const struct way *way, uint16_t source_port,
-                        uint16_t port)
+static void make_packet(struct packet *packet, const struct way *way, const struct target *target,
+                        uint16_t source_port)
 {
 	memset(packet, 0, sizeof(*packet));
 	memcpy(packet->ethernet.ether_dhost, way->gateway, ETH_ALEN);
@@ -82,24 +87,22 @@ static void make_packet(struct packet *packet, const struct way *way, uint16_t s
 	packet->ip.tot_len = htons(sizeof(*packet) - sizeof(packet->ethernet));
 	packet->ip.ttl = 64;
 	packet->ip.protocol = IPPROTO_UDP;
-	packet->ip.saddr = way->source.s_addr;
-	packet->ip.daddr = way->destination.s_addr;
-	packet->ip.check = ip_checksum(&packet->ip);
+	packet->ip.saddr = target->source.s_addr;
+	packet->ip.daddr = target->destination.s_addr;
+	packet->ip.check = ip_checksum(packet);
 	packet->udp.source = htons(source_port);
-	packet->udp.dest = htons(port);
+	packet->udp.dest = htons(target->port);
 	packet->udp.len = htons(sizeof(packet->udp) + sizeof(packet->payload));
 }
 
-static struct packet *make_packets(const struct way *way, unsigned count, char **ports,
-                                   unsigned port_count)
+static struct packet *make_packets(const struct way *way, unsigned count,
+                                   const struct target *targets, unsigned target_count)
 {
 	uint32_t state = 2463534242U;
 	struct packet *packets = calloc(count, sizeof(*packets));
-	for (unsigned i = 0; packets && i < count; i++) {
-		const char *port = ports[next_random(&state) % port_count];
-		make_packet(&packets[i], way, (uint16_t)(FIRST_PORT + i),
-		            (uint16_t)strtoul(port, NULL, 10));
-	}
+	for (unsigned i = 0; packets && i < count; i++)
+		make_packet(&packets[i], way, &targets[next_random(&state) % target_count],
+		            (uint16_t)(FIRST_PORT + i));
 	return packets;
 }
 
@@ -144,9 +147,20 @@ static bool parse_way(char **argv, struct way *way)
 	way->interface = if_nametoindex(argv[1]);
 	return way->interface &&
 	       sscanf(argv[2], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", /* NOLINT(cert-err34-c) */
-	              &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == ETH_ALEN &&
-	       inet_pton(AF_INET, argv[3], &way->source) == 1 &&
-	       inet_pton(AF_INET, argv[4], &way->destination) == 1;
+	              &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == ETH_ALEN;
+}
+
+static unsigned read_targets(struct target targets[static TARGETS_MAX])
+{
+	char source[INET_ADDRSTRLEN];
+	char destination[INET_ADDRSTRLEN];
+	unsigned count = 0;
+	while (count < TARGETS_MAX && scanf("%15s %15s %hu", /* NOLINT(cert-err34-c) */
+	                                    source, destination, &targets[count].port) == 3 &&
+	       inet_pton(AF_INET, source, &targets[count].source) == 1 &&
+	       inet_pton(AF_INET, destination, &targets[count].destination) == 1)
+		count++;
+	return feof(stdin) ? count : 0;
 }
 
 static void stay_on_one_cpu(void)
@@ -177,19 +191,18 @@ static int measure(const struct way *way, struct packet *packets, unsigned count
 
 int main(int argc, char **argv)
 {
+	static struct target targets[TARGETS_MAX];
 	struct way way = {0};
-	if (argc <= FIRST_PORT_ARGUMENT || !parse_way(argv, &way))
+	unsigned target_count = read_targets(targets);
+	unsigned long count = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+	if (count == 0 || count > COUNT_MAX || target_count == 0 || !parse_way(argv, &way)) {
+		fputs("usage: flows INTERFACE GATEWAY-MAC COUNT <TARGETS\n", stderr);
 		return 2;
-	unsigned long count = strtoul(argv[5], NULL, 10);
-	if (count == 0 || count > COUNT_MAX)
-		return 2;
-	struct packet *packets = make_packets(&way, (unsigned)count, argv + FIRST_PORT_ARGUMENT,
-	                                      (unsigned)(argc - FIRST_PORT_ARGUMENT));
-	if (!packets || measure(&way, packets, (unsigned)count) < 0) {
-		perror("flows");
-		free(packets);
-		return 1;
 	}
+	struct packet *packets = make_packets(&way, (unsigned)count, targets, target_count);
+	int r = packets ? measure(&way, packets, (unsigned)count) : -1;
+	if (r < 0)
+		perror("flows");
 	free(packets);
-	return 0;
+	return r < 0;
 }

@@ -2,6 +2,7 @@
 """Samples, what is said of them, and the table."""
 
 import dataclasses
+import math
 import os
 
 MET, MISSED, INFORMATION = "met", "MISSED", ""
@@ -21,9 +22,13 @@ def median(samples):
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def spread(samples):
-    """Distance of the quartiles as a share of the median: the noise of a series."""
-    return (percentile(samples, 75) - percentile(samples, 25)) / median(samples)
+def interval(samples, digits=3):
+    """Where the median lies with 95 % confidence, by the order of the samples."""
+    ordered = sorted(samples)
+    half = 0.98 * math.sqrt(len(ordered))
+    low = ordered[max(0, int(len(ordered) / 2 - half))]
+    high = ordered[min(len(ordered) - 1, int(len(ordered) / 2 + half))]
+    return f"95 %: {low:.{digits}f} .. {high:.{digits}f}"
 
 
 def quartiles(samples, unit="", digits=2):
@@ -49,9 +54,10 @@ def judged(what, value, text, target, limit, noise="", least=False):
 class Table:
     """Rows under headings, printed as Markdown that is also readable as text."""
 
-    COLUMNS = ("what", "measured", "target", "", "samples, quartiles")
+    COLUMNS = ("what", "measured", "target", "", "samples; quartiles")
 
-    def __init__(self):
+    def __init__(self, introduction=""):
+        self.introduction = introduction
         self.parts = []
 
     def add(self, heading, rows):

@@ -232,16 +232,17 @@ def a_broken_document_changes_nothing(live):
 
 
 def a_new_pod_is_filtered(live):
+    """The pod's object is there before its interface, as the annotation is on a real node."""
     newcomer = Pod("newcomer", ("10.0.1.20", "2001:db8:0:1::20"), "strict", 20)
     items = [documents.pod(newcomer, NODE_NAME, {"app": "api"})]
+    documents.write(live.daemon.documents, "newcomer.json", documents.listed(items))
+    wait_for(lambda: "newcomer" in live.daemon.branches(), "the new pod is known")
     live.node.add_pod(newcomer)
     try:
         with contextlib.closing(Listener(live.node, "newcomer", 8080)):
-            documents.write(live.daemon.documents, "newcomer.json", documents.listed(items))
-            wait_for(lambda: can_connect(live.node, "web", "10.0.1.20", 8080, 0.1),
-                     "web reaches the new pod", 3.0)
             check(not live.connects("ordinary", "10.0.1.20", 8080),
                   "the new pod is open to whom its groups do not name")
+            check(live.connects("web", "10.0.1.20", 8080), "web does not reach the new pod")
     finally:
         os.unlink(os.path.join(live.daemon.documents, "newcomer.json"))
         live.node.remove_pod(newcomer)
@@ -491,7 +492,7 @@ def cases(live, prober):
         lambda: a_withdrawn_rule_cuts(live)
     yield "a broken document leaves what stands and is named by log and status", \
         lambda: a_broken_document_changes_nothing(live)
-    yield "a pod that comes is filtered, and its rules go with it", \
+    yield "a pod that comes is filtered from its first packet, and its rules go with it", \
         lambda: a_new_pod_is_filtered(live)
     yield "kill -9 and restart: no stream breaks, no denied packet arrives", \
         lambda: killed_and_restarted(live)

@@ -79,14 +79,17 @@ class Daemon:
     def configure(self, **config):
         self.config = config
 
-    def start(self, timeout=10.0):
-        """Returns once the daemon answers; the rules are in force then."""
+    def launch(self):
         with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
             json.dump(self.configuration(), file, indent=2)
         argv = netns.command_in(self.node.name("node"),
                                 [BINARY, "--config", self.path("podsg.yaml")])
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log,
                                         preexec_fn=netns.die_with_parent)
+
+    def start(self, timeout=10.0):
+        """Returns once the daemon answers; the rules are in force then."""
+        self.launch()
         try:
             wait_for(self.in_force, "the daemon says that its rules are in force", timeout)
         except Failure as failure:
