@@ -61,6 +61,14 @@ static void netlink_renew(struct netlink *netlink)
 	netlink->port = mnl_socket_get_portid(fresh);
 }
 
+static void overlook_changes(struct netlink *netlink, size_t length)
+{
+	struct nlmsghdr *message = (void *)netlink->buffer;
+	int rest = (int)length;
+	for (; mnl_nlmsg_ok(message, rest); message = mnl_nlmsg_next(message, &rest))
+		message->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+}
+
 static int read_answer(struct netlink *netlink,
                        int (*callback)(const struct nlmsghdr *message, void *data), void *data)
 {
@@ -71,6 +79,8 @@ static int read_answer(struct netlink *netlink,
 			continue;
 		if (length < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (netlink->tolerant)
+			overlook_changes(netlink, (size_t)length);
 		int r = mnl_cb_run(netlink->buffer, (size_t)length, netlink->sequence,
 		                   netlink->port, callback, data);
 		if (r < 0)

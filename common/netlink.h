@@ -7,6 +7,7 @@
 #include "common/error.h"
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 
 struct netlink {
 	struct mnl_socket *socket;
@@ -14,6 +15,7 @@ struct netlink {
 	uint32_t sequence; /* of the last request */
 	int bus;
 	uint8_t *buffer; /* for answers */
+	bool tolerant;   /* dumps that a change disturbed are taken as they are */
 };
 
 int netlink_open(struct netlink *netlink, int bus, struct error *err);

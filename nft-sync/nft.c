@@ -56,6 +56,8 @@ int nft_open(const char *table, bool own, struct nft **ret, struct error *err)
 	int r = open_transactions(nft, err);
 	if (r == 0)
 		r = netlink_open(&nft->queries, NETLINK_NETFILTER, err);
+	/* Others' transactions disturb our dumps, but not what is in them: see nft_reader.h. */
+	nft->queries.tolerant = true;
 	if (r == 0)
 		r = nft_watch_open(&nft->watch, nft->table,
 		                   mnl_socket_get_portid(nft->transactions), err);
@@ -184,20 +186,33 @@ static int send_batch(struct nft *nft, const struct nft_batch *batch, const stru
 	return r;
 }
 
+/* The generation that a batch made from what is known may be sent to. */
+static int current_generation(struct nft *nft, uint32_t *generation, struct error *err)
+{
+	int r = nft_read_generation(&nft->queries, generation);
+	if (r < 0)
+		return error_set(err, r, "cannot read the generation of the kernel's rule set: %s",
+		                 strerror(-r));
+	if (!nft_watch_drain(&nft->watch))
+		return 0;
+	nft_distrust(nft);
+	return error_set(err, -ERESTART, "table %s: another process is changing it", nft->table);
+}
+
+/* The generation is read last: others may commit often, and a large batch takes its time. */
 static int commit(struct nft *nft, const struct delta *delta, struct nft_report *report,
                   struct error *err)
 {
 	struct nft_batch batch;
 	uint32_t generation = 0;
-	int r = nft_read_generation(&nft->queries, &generation);
-	if (r < 0)
-		return error_set(err, r, "cannot read the generation of the kernel's rule set: %s",
-		                 strerror(-r));
-	r = nft_batch_make(&batch, delta, nft->table, nft->table_flags, nft->sequence, generation);
+	int r = nft_batch_make(&batch, delta, nft->table, nft->table_flags, nft->sequence);
 	if (r < 0)
 		return error_set(err, r, "no memory for a batch");
 	nft->sequence += batch.messages + 2;
-	r = send_batch(nft, &batch, delta, err);
+	r = current_generation(nft, &generation, err);
+	nft_batch_expect(&batch, generation);
+	if (r == 0)
+		r = send_batch(nft, &batch, delta, err);
 	report->messages = batch.messages;
 	report->bytes = batch.used;
 	report->generation = generation + 1;
@@ -212,7 +227,7 @@ static int ensure_known(struct nft *nft, struct nft_report *report, struct error
 	if (nft->known)
 		return 0;
 	report->reread = true;
-	int r = nft_read_image(&nft->queries, nft->table, &nft->read, &report->generation, err);
+	int r = nft_read_image(&nft->queries, &nft->watch, &nft->read, &report->generation, err);
 	if (r < 0 || !nft->read)
 		return r;
 	/* Whoever does not own tables leaves an orphan one: its flags can't be taken back. */

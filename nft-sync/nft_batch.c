@@ -28,7 +28,7 @@ struct builder {
 	const char *table;
 	uint32_t table_flags;
 	uint32_t step; /* of the delta, being written */
-	struct nlmsghdr *last;
+	size_t last;   /* where the last message begins: the data moves as it grows */
 };
 
 static int make_room(struct builder *b)
@@ -80,7 +80,7 @@ static struct nlmsghdr *message_begin(struct builder *b, uint16_t type, uint16_t
 
 static void message_end(struct builder *b, struct nlmsghdr *header)
 {
-	b->last = header;
+	b->last = b->batch->used;
 	b->batch->used += header->nlmsg_len;
 }
 
@@ -364,22 +364,30 @@ static int put_step(struct builder *b, const struct delta_step *step)
 	return -EINVAL;
 }
 
-static void put_batch_begin(struct builder *b, uint32_t generation)
+static void put_batch_begin(struct builder *b)
 {
 	struct nlmsghdr *header = put_header(b->batch, NFNL_MSG_BATCH_BEGIN, 0, 0);
-	mnl_attr_put_u32(header, NFNL_BATCH_GENID, htonl(generation));
+	mnl_attr_put_u32(header, NFNL_BATCH_GENID, 0);
 	b->batch->used += header->nlmsg_len;
 }
 
+void nft_batch_expect(struct nft_batch *batch, uint32_t generation)
+{
+	struct nlmsghdr *begin = (void *)batch->data;
+	struct nlattr *attribute = mnl_nlmsg_get_payload_offset(begin, sizeof(struct nfgenmsg));
+	generation = htonl(generation);
+	memcpy(mnl_attr_get_payload(attribute), &generation, sizeof(generation));
+}
+
 int nft_batch_make(struct nft_batch *batch, const struct delta *delta, const char *table,
-                   uint32_t table_flags, uint32_t sequence, uint32_t generation)
+                   uint32_t table_flags, uint32_t sequence)
 {
 	struct builder b = {.batch = batch, .table = table, .table_flags = table_flags};
 	memset(batch, 0, sizeof(*batch));
 	batch->first_sequence = sequence;
 	int r = make_room(&b);
 	if (r == 0)
-		put_batch_begin(&b, generation);
+		put_batch_begin(&b);
 	for (size_t i = 0; r == 0 && i < delta->count; i++) {
 		b.step = (uint32_t)i;
 		r = put_step(&b, &delta->steps[i]);
@@ -390,8 +398,10 @@ int nft_batch_make(struct nft_batch *batch, const struct delta *delta, const cha
 		nft_batch_free(batch);
 		return r;
 	}
-	if (b.last)
-		b.last->nlmsg_flags |= NLM_F_ACK;
+	if (batch->messages > 0) {
+		struct nlmsghdr *last = (void *)(batch->data + b.last);
+		last->nlmsg_flags |= NLM_F_ACK;
+	}
 	struct nlmsghdr *end = put_header(batch, NFNL_MSG_BATCH_END, 0, batch->messages + 1);
 	batch->used += end->nlmsg_len;
 	return 0;

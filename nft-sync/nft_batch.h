@@ -21,12 +21,13 @@ struct nft_batch {
 };
 
 /*
- * Turns a delta into a batch that the kernel takes only while its generation is the given one
- * (-ERESTART else). table_flags are set when the table is made. The last message asks for an
- * acknowledgement. -ENOMEM.
+ * Turns a delta into a batch. table_flags are set when the table is made. The last message asks
+ * for an acknowledgement. -ENOMEM.
  */
 int nft_batch_make(struct nft_batch *batch, const struct delta *delta, const char *table,
-                   uint32_t table_flags, uint32_t sequence, uint32_t generation);
+                   uint32_t table_flags, uint32_t sequence);
+/* The kernel takes the batch only while its generation is this one, -ERESTART else. */
+void nft_batch_expect(struct nft_batch *batch, uint32_t generation);
 void nft_batch_free(struct nft_batch *batch);
 
 /* What the message of that sequence number does: "add elements to set members-sg-1-4". */

@@ -154,12 +154,28 @@ out:
 	return r;
 }
 
+static void forget_chains(struct image *image)
+{
+	for (size_t i = 0; i < image->chain_count; i++)
+		image_chain_unref(image->chains[i]);
+	image->chain_count = 0;
+}
+
+/* The kernel counts through the chains of all tables: a change in any may make it lose its place.
+ */
 static int read_chains(struct netlink *netlink, struct reading *reading)
 {
 	char buffer[REQUEST_BYTES];
-	struct nlmsghdr *request = request_begin(buffer, NFT_MSG_GETCHAIN, NLM_F_DUMP);
-	mnl_attr_put_strz(request, NFTA_CHAIN_TABLE, reading->table);
-	return netlink_query(netlink, request, read_chain_cb, reading);
+	int r = -EINTR;
+	for (int attempt = 0; r == -EINTR && attempt < READ_ATTEMPTS; attempt++) {
+		struct nlmsghdr *request = request_begin(buffer, NFT_MSG_GETCHAIN, NLM_F_DUMP);
+		mnl_attr_put_strz(request, NFTA_CHAIN_TABLE, reading->table);
+		forget_chains(reading->image);
+		netlink->tolerant = false;
+		r = netlink_query(netlink, request, read_chain_cb, reading);
+		netlink->tolerant = true;
+	}
+	return r;
 }
 
 static int read_rule_cb(const struct nlmsghdr *message, void *data)
@@ -205,40 +221,36 @@ static int read_once(struct netlink *netlink, struct reading *reading)
 	return r;
 }
 
-/* 0: consistent. -EAGAIN: a transaction came between. */
-static int read_between_generations(struct netlink *netlink, struct reading *reading,
-                                    uint32_t *generation)
+/* 0: consistent. -EAGAIN: somebody touched the table meanwhile. */
+static int read_undisturbed(struct netlink *netlink, struct nft_watch *watch,
+                            struct reading *reading, uint32_t *generation)
 {
-	uint32_t after = 0;
-	int r = nft_read_generation(netlink, generation);
+	(void)nft_watch_drain(watch);
+	int r = read_once(netlink, reading);
 	if (r == 0)
-		r = read_once(netlink, reading);
-	if (r == 0)
-		r = nft_read_generation(netlink, &after);
+		r = nft_read_generation(netlink, generation);
 	if (r == -EINTR || (r == -ENOENT && reading->image->present))
 		return -EAGAIN;
-	if (r == 0 && after != *generation)
-		return -EAGAIN;
-	return r;
+	return r == 0 && nft_watch_drain(watch) ? -EAGAIN : r;
 }
 
-int nft_read_image(struct netlink *netlink, const char *table, struct image **ret,
+int nft_read_image(struct netlink *netlink, struct nft_watch *watch, struct image **ret,
                    uint32_t *generation, struct error *err)
 {
+	const char *table = watch->table;
 	int r = -EAGAIN;
 	for (int attempt = 0; r == -EAGAIN && attempt < READ_ATTEMPTS; attempt++) {
 		struct reading reading = {.table = table, .image = image_new()};
 		if (!reading.image)
 			return error_set(err, -ENOMEM, "no memory to read table %s", table);
-		r = read_between_generations(netlink, &reading, generation);
+		r = read_undisturbed(netlink, watch, &reading, generation);
 		if (r == 0)
 			*ret = reading.image;
 		else
 			image_free(reading.image);
 	}
 	if (r == -EAGAIN)
-		return error_set(err, -EBUSY, "table %s: the kernel's rule set does not hold still",
-		                 table);
+		return error_set(err, -EBUSY, "table %s: it does not hold still to be read", table);
 	if (r < 0)
 		return error_set(err, r, "cannot read table %s from the kernel: %s", table,
 		                 strerror(-r));

@@ -4,16 +4,18 @@
 
 #include "common/netlink.h"
 #include "nft-sync/image.h"
+#include "nft-sync/nft_watch.h"
 
 /* The generation of the rule set of this network namespace: it changes with every transaction,
  * whoever made it, in whatever table. */
 int nft_read_generation(struct netlink *netlink, uint32_t *ret);
 
 /*
- * What the kernel holds of our table, consistent: read again until no transaction came between.
- * Chains have a digest and no rules. -EBUSY where the rule set never holds still.
+ * What the kernel holds of our table, consistent: read again while the watch says that somebody
+ * touches it. What others do to their own tables is no reason to. Chains have a digest and no
+ * rules. -EBUSY where the table never holds still.
  */
-int nft_read_image(struct netlink *netlink, const char *table, struct image **ret,
+int nft_read_image(struct netlink *netlink, struct nft_watch *watch, struct image **ret,
                    uint32_t *generation, struct error *err);
 
 #endif

@@ -74,7 +74,7 @@ def latencies(directory, found):
         curves.append(f"'{data}' using 1:2 with steps lw 2 title \"{name}\"")
     limits = "\n".join(
         f"set arrow from {limit}, graph 0 to {limit}, graph 1 nohead dt 2 lc rgb '#888888'\n"
-        f"set label '{limit} ms: {name}' at {limit}, graph 0.02 offset 0.5,0.5 rotate left "
+        f"set label \"{name}: {limit} ms\" at {limit}, graph 0.03 offset 0.7,0 rotate left "
         "textcolor rgb '#666666'"
         for name, (_, limit) in found.items() if limit)
     _gnuplot(f"""

@@ -16,6 +16,7 @@ import time
 from lab import daemon as daemons
 from lab import documents, netns, packets, tap
 from lab.daemon import NODE_NAME, Daemon
+from lab.nflog import DropLog
 from lab.node import Node, Pod, Service
 from lab.probes import Probe, Prober
 from lab.streams import Intruder, Listener, Stream, can_connect, connect, echoes, socket_family
@@ -475,6 +476,24 @@ def strict_path(live):
         node.run("ip", "route", "flush", "table", "999")
 
 
+def drops_of(live, name):
+    pods = {pod["name"]: pod["drops"] for pod in live.daemon.control("pods")["pods"]}
+    return pods[name]
+
+
+def drops_are_counted_and_logged(live):
+    """By interface, direction and reason: vault's groups do not name web."""
+    before = {name: drops_of(live, name) for name in ("web", "vault")}
+    with DropLog(live.node.name("node"), 100) as log:
+        check(not live.connects("web", "10.0.1.8", 9443), "web reached vault")
+        prefixes = log.read()
+    check("podsg ingress rules: " in prefixes, f"the drop log says {prefixes}")
+    after = {name: drops_of(live, name) for name in ("web", "vault")}
+    check(after["vault"].get("ingress-rules", 0) > before["vault"].get("ingress-rules", 0),
+          f"vault's drops do not grow: {before} {after}")
+    equal(after["web"], before["web"], "drops of web, which dropped nothing")
+
+
 def listing_names_everything(live):
     listing = live.daemon.ruleset()
     missing = [word for pod in live.node.pods if pod.mode for word in
@@ -485,6 +504,8 @@ def listing_names_everything(live):
 def cases(live, prober):
     yield "nft lists the table; interfaces, pods and groups are in it by name", \
         lambda: listing_names_everything(live)
+    yield "dropped packets are counted by interface, direction and reason, and logged", \
+        lambda: drops_are_counted_and_logged(live)
     yield "a new rule lets connections through without a restart", lambda: a_new_rule_opens(live)
     yield "a withdrawn rule refuses new flows and keeps established ones", \
         lambda: a_withdrawn_rule_closes_and_keeps(live)
