@@ -80,14 +80,16 @@ endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
 .PHONY: all deps check check-unit check-netns check-sanitized demo bench lint fuzz install clean test-programs \
-	packages-present run-tests run-demo run-bench run-fuzz deps-bench deps-fuzz
+	packages-missing run-tests run-demo run-bench run-fuzz deps-bench deps-fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 # Without this, a missing library shows as a missing header in the middle of a compilation.
-packages-present:
-	@$(PKG_CONFIG) --exists $(PACKAGES) || { \
-		echo "libraries are missing ($(PACKAGES)): run 'make deps' as root" >&2; exit 1; }
+ifneq ($(shell $(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null && echo yes),yes)
+NEEDED := packages-missing
+endif
+packages-missing:
+	@echo "libraries are missing ($(PACKAGES)): run 'make deps' as root" >&2; exit 1
 
 $(B)/libpodsg.a: $(call obj,obj,$(COMMON))
 $(B)/asan/libtest.a: $(call obj,asan,$(LIBRARY) $(TEST_HELPERS))
@@ -122,15 +124,15 @@ $(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a
 	$(say) LD $@
 	$(Q)$(CLANG) -g $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-$(B)/obj/%.o: %.c Makefile | packages-present
+$(B)/obj/%.o: %.c Makefile | $(NEEDED)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) -c -o $@ $<
-$(B)/asan/%.o: %.c Makefile | packages-present
+$(B)/asan/%.o: %.c Makefile | $(NEEDED)
 	$(say) 'CC asan' $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(SANITIZE_CFLAGS) -c -o $@ $<
-$(B)/fuzz/%.o: %.c Makefile | packages-present
+$(B)/fuzz/%.o: %.c Makefile | $(NEEDED)
 	$(say) 'CC fuzz' $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(FUZZ_CFLAGS) -c -o $@ $<
@@ -210,7 +212,7 @@ lint-format:
 lint-cppcheck:
 	$(say) CPPCHECK
 	$(Q)mkdir -p $(B)/lint/cppcheck
-	$(Q)cppcheck --quiet --std=c11 --library=posix --library=gnu --inline-suppr --error-exitcode=1 \
+	$(Q)cppcheck --quiet --std=c11 --library=posix --inline-suppr --error-exitcode=1 \
 		--enable=warning,style,performance,portability --cppcheck-build-dir=$(B)/lint/cppcheck \
 		--library=packaging/cppcheck.cfg --suppressions-list=packaging/cppcheck-suppressions \
 		-D_GNU_SOURCE -I. $(LINTED)

@@ -57,3 +57,9 @@ const char *log_quote(const char *text, char *buffer, unsigned size)
 	buffer[used] = '\0';
 	return buffer;
 }
+
+void log_text(enum log_level level, const char *event, const char *text)
+{
+	char quoted[LINE_MAX_BYTES / 2];
+	log_event(level, event, "text=%s", log_quote(text, quoted, sizeof(quoted)));
+}

@@ -17,6 +17,9 @@ void log_set_level(enum log_level level); /* what is above it is left out; INFO 
 void log_event(enum log_level level, const char *event, const char *detail, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* log_event(level, event, "text=…") of a whole sentence, quoted. */
+void log_text(enum log_level level, const char *event, const char *text);
+
 /* A value that may hold blanks or hostile bytes, quoted and escaped. Returns buffer. */
 const char *log_quote(const char *text, char *buffer, unsigned size);
 

@@ -61,7 +61,7 @@ static void read_files(struct daemon *daemon)
 	struct error failure = {0};
 	bool changed;
 	if (sync_read_files(&daemon->sync, &changed, &failure) < 0)
-		log_event(LOG_LEVEL_ERROR, "documents-not-read", "text=\"%s\"", failure.text);
+		log_text(LOG_LEVEL_ERROR, "documents-not-read", failure.text);
 	if (changed)
 		daemon_apply(daemon);
 }
@@ -86,7 +86,7 @@ static void host_cb(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	if (sync_read_host(&daemon->sync, &changed, &failure) < 0)
-		log_event(LOG_LEVEL_ERROR, "host-not-read", "text=\"%s\"", failure.text);
+		log_text(LOG_LEVEL_ERROR, "host-not-read", failure.text);
 	if (changed)
 		daemon_apply(daemon);
 }

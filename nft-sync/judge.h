@@ -4,7 +4,7 @@
 
 /*
  * Says of one packet that begins a flow what the kernel will do with it, and why: the verdict
- * rules of DESIGN §4 read from the rules themselves, not from the compiled sets. explain prints
+ * rules of the README read from the rules themselves, not from the compiled sets. explain prints
  * it; establishedFlows: cut asks it which flows are no longer permitted.
  */
 

@@ -170,6 +170,6 @@ int main(int argc, char **argv)
 		r = do_job(config, options.job, &err);
 	config_free(config);
 	if (r < 0)
-		log_event(LOG_LEVEL_ERROR, "failed", "text=\"%s\"", err.text);
+		log_text(LOG_LEVEL_ERROR, "failed", err.text);
 	return r == 0 ? 0 : EXIT_FAILED;
 }

@@ -431,7 +431,7 @@ const char *nft_batch_describe(const struct nft_batch *batch, const struct delta
 	};
 	uint32_t message = sequence - batch->first_sequence;
 	if (message == 0 || message > batch->messages) {
-		snprintf(buffer, size, "the batch as a whole");
+		snprintf(buffer, size, "take the batch as a whole");
 		return buffer;
 	}
 	const struct delta_step *step = &delta->steps[batch->steps[message]];

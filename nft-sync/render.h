@@ -3,7 +3,7 @@
 #define PODSG_RENDER_H
 
 /*
- * Draws the image of our table from a resolution. It knows the verdict rules (DESIGN §4), in which
+ * Draws the image of our table from a resolution. It knows the verdict rules (README), in which
  * order they are asked, and the names that a person reads in `nft list table inet podsg`; it knows
  * no netlink.
  *

@@ -43,7 +43,7 @@ static int open_kernel(struct sync *sync, struct error *err)
 	r = branches_file_read(sync->config->nft_sync.branches, sync->config, &sync->resolution,
 	                       &failure);
 	if (r < 0 && r != -ENOENT)
-		log_event(LOG_LEVEL_WARNING, "branches-unreadable", "text=\"%s\"", failure.text);
+		log_text(LOG_LEVEL_WARNING, "branches-unreadable", failure.text);
 	return 0;
 }
 
@@ -249,7 +249,7 @@ static void write_branches(struct sync *sync)
 	struct error failure = {0};
 	if (branches_file_write(sync->branches, sync->resolution, sync->model, NULL, 0, &failure) <
 	    0)
-		log_event(LOG_LEVEL_ERROR, "branches-not-written", "text=\"%s\"", failure.text);
+		log_text(LOG_LEVEL_ERROR, "branches-not-written", failure.text);
 }
 
 /* Flows whose permission went with this commit. */
@@ -267,7 +267,7 @@ static void cut_flows(struct sync *sync, const struct nft_report *report)
 	if (sync->config->established_flows != FLOWS_CUT || !report->changed || !withdrawn)
 		return;
 	if (flows_cut(&facts, &cut, &failure) < 0)
-		log_event(LOG_LEVEL_ERROR, "flows-not-cut", "text=\"%s\"", failure.text);
+		log_text(LOG_LEVEL_ERROR, "flows-not-cut", failure.text);
 	sync->history.flows_cut += cut;
 	if (cut > 0)
 		log_event(LOG_LEVEL_INFO, "flows-cut", "count=%llu", (unsigned long long)cut);
@@ -279,7 +279,7 @@ static void note_failure(struct sync *sync, const struct error *failure)
 	sync->history.errors++;
 	sync->history.error = *failure;
 	if (news)
-		log_event(LOG_LEVEL_ERROR, "not-in-force", "text=\"%s\"", failure->text);
+		log_text(LOG_LEVEL_ERROR, "not-in-force", failure->text);
 }
 
 int sync_apply(struct sync *sync, struct error *err)

@@ -155,8 +155,9 @@ static unsigned read_targets(struct target targets[static TARGETS_MAX])
 	char source[INET_ADDRSTRLEN];
 	char destination[INET_ADDRSTRLEN];
 	unsigned count = 0;
-	while (count < TARGETS_MAX && scanf("%15s %15s %hu", /* NOLINT(cert-err34-c) */
-	                                    source, destination, &targets[count].port) == 3 &&
+	while (count < TARGETS_MAX &&
+	       scanf("%15s %15s %hu", /* NOLINT(cert-err34-c) */
+	             source, destination, &targets[count].port) == 3 &&
 	       inet_pton(AF_INET, source, &targets[count].source) == 1 &&
 	       inet_pton(AF_INET, destination, &targets[count].destination) == 1)
 		count++;

@@ -34,8 +34,7 @@ static long long now(void)
 static uint32_t generation_of(const struct nlmsghdr *message)
 {
 	struct nlattr *attribute;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-	{
+	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attribute) == NFTA_GEN_ID &&
 		    mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
 			return ntohl(mnl_attr_get_u32(attribute));

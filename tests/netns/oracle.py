@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The independent evaluator: what DESIGN section 4 says of a packet, read naively from the documents.
+The independent evaluator: what the verdict rules say of a packet, read naively from the documents.
 
 It shares nothing with the daemon: every rule of every group is tried in turn, membership is
 recomputed for each question, and the packet's way through the node is derived from the lab's ip

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The evaluator itself: one row for each sentence of DESIGN section 4. Needs no kernel."""
+"""The evaluator itself: one row for each sentence of the verdict rules. Needs no kernel."""
 
 import sys
 import tempfile

@@ -14,7 +14,7 @@
 #define STRICT "version: 1\nnode: {name: n1}\nenforcingMode: strict\n"
 #define STANDARD "version: 1\nnode: {name: n1}\nenforcingMode: standard\n"
 #define ALL_PODS "podSelector: {}"
-/* sha1("ns.pod"), reference/vpc-cni.md §1 */
+/* sha1("ns.pod"), as amazon-vpc-cni-k8s names it */
 #define HASH "e34aba5891b"
 
 static int open_setting(void **state)

@@ -13,7 +13,7 @@
 #define SG_1 POLICY("p", "podSelector: {}", "sg-1")
 #define OLD CREATED("2026-01-01T00:00:00Z")
 #define NEW CREATED("2026-01-02T00:00:00Z")
-/* sha1("ns.pod"), reference/vpc-cni.md §1 */
+/* sha1("ns.pod"), as amazon-vpc-cni-k8s names it */
 #define VETH "vlane34aba5891b"
 
 static int open_setting(void **state)
