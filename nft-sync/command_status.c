@@ -129,6 +129,8 @@ cJSON *problems_object(const struct sync *sync)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->resolution->problems[i]));
 	for (size_t i = 0; i < sync->problem_count; i++)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->problems[i]));
+	if (sync->history.branches_error.code)
+		cJSON_AddItemToArray(array, cJSON_CreateString(sync->history.branches_error.text));
 	if (sync->files && source_files_problem(sync->files)[0])
 		cJSON_AddItemToArray(array, cJSON_CreateString(source_files_problem(sync->files)));
 	for (size_t i = 0; i < model_document_count(sync->model); i++)

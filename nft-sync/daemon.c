@@ -14,6 +14,11 @@
 #define RETRY_FIRST 100 /* milliseconds, doubled up to the last */
 #define RETRY_LAST 5000
 
+/* Somebody who wants our table otherwise, time and again, is answered at this pace, after as many
+ * repairs as that makes in a second have come at once. */
+#define REPAIR_PACE 100 /* milliseconds */
+#define REPAIRS_AT_ONCE 10
+
 /* Handles are members; each has data pointing to the daemon. */
 struct daemon {
 	uv_loop_t loop;
@@ -22,15 +27,31 @@ struct daemon {
 	uv_poll_t files;
 	uv_poll_t host;
 	uv_poll_t watch;
-	uv_timer_t period; /* looks at the directory unasked */
+	uv_timer_t period; /* looks at the directory unasked, and tries again what failed */
 	uv_timer_t retry;
 	uv_signal_t terminate;
 	uv_signal_t interrupt;
 	uv_signal_t hangup;
 	uint64_t retry_after;
+	uint64_t repaired_until;    /* on the loop's clock: repairs so far, each at its pace */
+	struct error control_error; /* why nobody can ask; code 0: they can */
 };
 
 static void retry_cb(uv_timer_t *timer);
+
+/* At once, but for the pace. */
+static void repair_soon(struct daemon *daemon)
+{
+	const uint64_t credit = REPAIR_PACE * REPAIRS_AT_ONCE;
+	uint64_t now = uv_now(&daemon->loop);
+	uint64_t until = daemon->repaired_until > now ? daemon->repaired_until : now;
+	uint64_t pause = until > now + credit ? until - now - credit : 0;
+	if (uv_is_active((uv_handle_t *)&daemon->retry) &&
+	    uv_timer_get_due_in(&daemon->retry) <= pause)
+		return;
+	daemon->repaired_until = until + REPAIR_PACE;
+	uv_timer_start(&daemon->retry, retry_cb, pause, 0);
+}
 
 /* Makes the kernel right, now or a little later. */
 static void daemon_apply(struct daemon *daemon)
@@ -40,15 +61,17 @@ static void daemon_apply(struct daemon *daemon)
 	int r = sync_apply(&daemon->sync, &failure);
 	/* What somebody else did meanwhile was read, and repaired, on the way. */
 	sync_read_watch(&daemon->sync, &tampered);
-	if (r == 0 && !tampered) {
+	if (r == 0) {
 		daemon->retry_after = 0;
 		uv_timer_stop(&daemon->retry);
+		if (tampered)
+			repair_soon(daemon);
 		return;
 	}
 	daemon->retry_after = daemon->retry_after ? 2 * daemon->retry_after : RETRY_FIRST;
 	if (daemon->retry_after > RETRY_LAST)
 		daemon->retry_after = RETRY_LAST;
-	uv_timer_start(&daemon->retry, retry_cb, r == 0 ? 0 : daemon->retry_after, 0);
+	uv_timer_start(&daemon->retry, retry_cb, daemon->retry_after, 0);
 }
 
 static void retry_cb(uv_timer_t *timer)
@@ -73,9 +96,34 @@ static void files_cb(uv_poll_t *poll, int status, int events)
 	read_files(poll->data);
 }
 
+static cJSON *handle_request(void *context, const cJSON *request)
+{
+	struct daemon *daemon = context;
+	return command_answer(&daemon->sync, request);
+}
+
+/* Rules are kept without a socket to ask about them, too; another daemon's socket is the end. */
+static int open_control(struct daemon *daemon, struct error *err)
+{
+	struct error failure = {0};
+	if (daemon->control)
+		return 0;
+	int r = control_server_open(&daemon->loop, daemon->sync.config->nft_sync.socket,
+	                            handle_request, daemon, &failure, &daemon->control);
+	if (r == -EADDRINUSE)
+		return error_set(err, r, "%s", failure.text);
+	if (strcmp(daemon->control_error.text, failure.text) != 0 && r < 0)
+		log_text(LOG_LEVEL_ERROR, "control-unavailable", failure.text);
+	daemon->control_error = failure;
+	return 0;
+}
+
 static void period_cb(uv_timer_t *timer)
 {
-	read_files(timer->data);
+	struct daemon *daemon = timer->data;
+	read_files(daemon);
+	sync_retry(&daemon->sync);
+	(void)open_control(daemon, NULL);
 }
 
 static void host_cb(uv_poll_t *poll, int status, int events)
@@ -99,7 +147,7 @@ static void watch_cb(uv_poll_t *poll, int status, int events)
 	(void)events;
 	sync_read_watch(&daemon->sync, &changed);
 	if (changed)
-		daemon_apply(daemon);
+		repair_soon(daemon);
 }
 
 static void stop_cb(uv_signal_t *handle, int number)
@@ -147,7 +195,7 @@ static int handles_start(struct daemon *daemon)
 		r = poll_start(daemon, &daemon->host, host_watch_fd(sync->host_watch), host_cb);
 	if (r == 0 && sync->files)
 		r = poll_start(daemon, &daemon->files, source_files_fd(sync->files), files_cb);
-	if (r == 0 && sync->files)
+	if (r == 0)
 		r = uv_timer_start(&daemon->period, period_cb, SOURCE_FILES_PERIOD * 1000,
 		                   SOURCE_FILES_PERIOD * 1000);
 	return r;
@@ -171,12 +219,6 @@ static void daemon_close(struct daemon *daemon)
 	sync_close(&daemon->sync);
 }
 
-static cJSON *handle_request(void *context, const cJSON *request)
-{
-	struct daemon *daemon = context;
-	return command_answer(&daemon->sync, request);
-}
-
 static int daemon_open(struct daemon *daemon, const struct config *config, struct error *err)
 {
 	int r = uv_loop_init(&daemon->loop);
@@ -189,8 +231,7 @@ static int daemon_open(struct daemon *daemon, const struct config *config, struc
 			error_set(err, r, "event loop: %s", uv_strerror(r));
 	}
 	if (r == 0)
-		r = control_server_open(&daemon->loop, config->nft_sync.socket, handle_request,
-		                        daemon, err, &daemon->control);
+		r = open_control(daemon, err);
 	if (r < 0)
 		daemon_close(daemon);
 	return r;

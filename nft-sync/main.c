@@ -82,6 +82,10 @@ static unsigned print_findings(const struct sync *sync)
 	const struct source_file *files = NULL;
 	if (sync->files)
 		files = source_files_list(sync->files, &count);
+	if (sync->files && source_files_problem(sync->files)[0]) {
+		printf("error: %s\n", source_files_problem(sync->files));
+		found++;
+	}
 	for (size_t i = 0; i < count; i++)
 		if (files[i].error[0]) {
 			printf("error: %s\n", files[i].error);

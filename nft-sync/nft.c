@@ -19,6 +19,7 @@
 
 #define APPLY_ATTEMPTS 8
 #define ACK_BYTES 65536
+#define QUIET_BYTES (128U << 10)
 
 /* From linux/netfilter/nf_tables.h of 6.9; older headers lack the second. */
 #define TABLE_OWNER 0x2U
@@ -199,6 +200,28 @@ static int current_generation(struct nft *nft, uint32_t *generation, struct erro
 	return error_set(err, -ERESTART, "table %s: another process is changing it", nft->table);
 }
 
+/*
+ * A large batch is sent with the watch turned away: the kernel writes a notification for every
+ * element, which for 200,000 of them takes longer than all the rest. Whether somebody else was
+ * there meanwhile the generation tells.
+ */
+static int send_quietly(struct nft *nft, const struct nft_batch *batch, const struct delta *delta,
+                        uint32_t generation, struct error *err)
+{
+	uint32_t after = 0;
+	nft_watch_pause(&nft->watch);
+	int r = send_batch(nft, batch, delta, err);
+	int resumed = nft_watch_resume(&nft->watch, err);
+	if (r == 0)
+		r = resumed;
+	if (r == 0)
+		r = nft_read_generation(&nft->queries, &after);
+	if (r == 0 && after == generation + 1)
+		return 0;
+	nft_distrust(nft);
+	return r < 0 ? r : error_set(err, -ERESTART, "table %s: to be looked at again", nft->table);
+}
+
 /* The generation is read last: others may commit often, and a large batch takes its time. */
 static int commit(struct nft *nft, const struct delta *delta, struct nft_report *report,
                   struct error *err)
@@ -212,7 +235,8 @@ static int commit(struct nft *nft, const struct delta *delta, struct nft_report 
 	r = current_generation(nft, &generation, err);
 	nft_batch_expect(&batch, generation);
 	if (r == 0)
-		r = send_batch(nft, &batch, delta, err);
+		r = batch.used > QUIET_BYTES ? send_quietly(nft, &batch, delta, generation, err)
+		                             : send_batch(nft, &batch, delta, err);
 	report->messages = batch.messages;
 	report->bytes = batch.used;
 	report->generation = generation + 1;
@@ -247,11 +271,12 @@ static int apply_once(struct nft *nft, const struct image *wanted, struct nft_re
 	r = delta_make(nft->known, wanted, &delta);
 	if (r < 0)
 		return error_set(err, r, "no memory to compare table %s", nft->table);
-	report->elements_added = delta->elements_added;
-	report->elements_deleted = delta->elements_deleted;
-	report->changed = delta->count > 0;
-	if (delta->count > 0)
+	if (delta->count > 0) {
+		report->changed = true;
+		report->elements_added = delta->elements_added;
+		report->elements_deleted = delta->elements_deleted;
 		r = commit(nft, delta, report, err);
+	}
 	delta_free(delta);
 	return r;
 }

@@ -44,6 +44,22 @@ failed:
 	return r;
 }
 
+void nft_watch_pause(struct nft_watch *watch)
+{
+	int group = NFNLGRP_NFTABLES;
+	/* Where it fails we only hear more than we want. */
+	(void)mnl_socket_setsockopt(watch->socket, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
+}
+
+int nft_watch_resume(struct nft_watch *watch, struct error *err)
+{
+	int group = NFNLGRP_NFTABLES;
+	if (mnl_socket_setsockopt(watch->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return error_set(err, -errno, "cannot listen for changes of the rule set: %s",
+		                 strerror(errno));
+	return 0;
+}
+
 void nft_watch_close(struct nft_watch *watch)
 {
 	if (watch->socket)

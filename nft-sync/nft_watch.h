@@ -22,6 +22,10 @@ int nft_watch_open(struct nft_watch *watch, const char *table, uint32_t own_port
                    struct error *err);
 void nft_watch_close(struct nft_watch *watch);
 
+/* Between the two nothing is heard: whoever pauses must find out what happened meanwhile. */
+void nft_watch_pause(struct nft_watch *watch);
+int nft_watch_resume(struct nft_watch *watch, struct error *err);
+
 /* Reads what is there; true when our table was touched, or may have been (notifications lost). */
 bool nft_watch_drain(struct nft_watch *watch);
 

@@ -19,7 +19,7 @@ struct options {
 	const char *config;
 	const char *socket;
 	const char *in;
-	const char *original_port;
+	long original_port; /* 0: none */
 	bool json;
 	bool help;
 };
@@ -46,6 +46,15 @@ static const char usage[] =
 	"Exit: 0 all well (explain: allowed), 1 not (explain: dropped), 2 bad command line,\n"
 	"      3 no answer.\n";
 
+/* 1 to 65535; below 0: it is none. */
+static long parse_port(const char *text)
+{
+	char *end;
+	errno = 0;
+	long port = strtol(text, &end, 10);
+	return *end || errno || port < 1 || port > 65535 ? -EINVAL : port;
+}
+
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -71,7 +80,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->in = optarg;
 			break;
 		case 'p':
-			options->original_port = optarg;
+			options->original_port = parse_port(optarg);
+			if (options->original_port < 0)
+				return -EINVAL;
 			break;
 		case 'o':
 			if (strcmp(optarg, "json") != 0)
@@ -117,8 +128,7 @@ static cJSON *make_request(const struct options *options, int count, char **word
 	if (options->in)
 		cJSON_AddStringToObject(request, "in", options->in);
 	if (options->original_port)
-		cJSON_AddNumberToObject(request, "originalPort",
-		                        strtod(options->original_port, NULL));
+		cJSON_AddNumberToObject(request, "originalPort", (double)options->original_port);
 	return request;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -79,6 +80,7 @@ void sync_close(struct sync *sync)
 	branches_file_close(sync->branches);
 	resolution_free(sync->resolution);
 	image_free(sync->image);
+	image_free(sync->drawn);
 	renderer_free(sync->renderer);
 	source_files_close(sync->files);
 	host_watch_close(sync->host_watch);
@@ -89,16 +91,28 @@ void sync_close(struct sync *sync)
 	memset(sync, 0, sizeof(*sync));
 }
 
+/* ` key="value"`, or nothing where the value is "". */
+static const char *optional(const char *key, const char *value, char *buffer, size_t size)
+{
+	char quoted[1024];
+	buffer[0] = '\0';
+	if (value[0])
+		snprintf(buffer, size, " %s=%s", key, log_quote(value, quoted, sizeof(quoted)));
+	return buffer;
+}
+
 static void note_file(const struct source_file *file)
 {
-	char text[1024];
+	char state[64];
+	char text[1100];
+	char copy[1100];
 	bool good = file->state == SOURCE_FILE_GOOD;
 	log_event(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
 	          good ? "document-loaded" : "document-refused",
 	          "file=%s in-force=%s objects=%zu%s%s", file->name,
-	          source_file_state_name(file->state), file->objects,
-	          file->error[0] ? " text=" : "",
-	          file->error[0] ? log_quote(file->error, text, sizeof(text)) : "");
+	          log_quote(source_file_state_name(file->state), state, sizeof(state)),
+	          file->objects, optional("text", file->error, text, sizeof(text)),
+	          optional("no-copy", file->copy_error, copy, sizeof(copy)));
 }
 
 int sync_read_files(struct sync *sync, bool *changed, struct error *err)
@@ -247,9 +261,20 @@ static void note_commit(struct sync *sync, const struct nft_report *report,
 static void write_branches(struct sync *sync)
 {
 	struct error failure = {0};
-	if (branches_file_write(sync->branches, sync->resolution, sync->model, NULL, 0, &failure) <
-	    0)
+	(void)branches_file_write(sync->branches, sync->resolution, sync->model, NULL, 0, &failure);
+	bool news = strcmp(sync->history.branches_error.text, failure.text) != 0;
+	sync->history.branches_error = failure;
+	if (news && failure.code)
 		log_text(LOG_LEVEL_ERROR, "branches-not-written", failure.text);
+	else if (news)
+		log_event(LOG_LEVEL_INFO, "branches-written-again", "file=%s",
+		          sync->config->nft_sync.branches);
+}
+
+void sync_retry(struct sync *sync)
+{
+	if (sync->resolution && sync->history.branches_error.code)
+		write_branches(sync);
 }
 
 /* Flows whose permission went with this commit. */

@@ -29,7 +29,8 @@ struct sync_history {
 	int64_t repaired;
 	struct nft_tampering tampering; /* the last one */
 	uint64_t errors;
-	struct error error; /* why the kernel is not as it should be; code 0: it is */
+	struct error error;          /* why the kernel is not as it should be; code 0: it is */
+	struct error branches_error; /* why branches.json is not, likewise */
 	uint64_t flows_cut;
 };
 
@@ -65,5 +66,7 @@ int sync_draw(struct sync *sync, struct error *err);
 /* Draws, makes it true in the kernel, writes branches.json. What failed is in history.error too;
  * call it again later. */
 int sync_apply(struct sync *sync, struct error *err);
+/* Writes branches.json where it could not be written. */
+void sync_retry(struct sync *sync);
 
 #endif

@@ -215,7 +215,7 @@ def check_complete(daemon):
 
 
 class Change:
-    """Milliseconds from the document's rename to the kernel's notification, and the daemon's log."""
+    """How long from the document's rename to the kernel's notification, and what the log says."""
 
     def __init__(self, daemon, listener, document, name):
         temporary = os.path.join(daemon.documents, name + ".tmp")

@@ -52,10 +52,6 @@ def member_address(index):
     return f"10.{64 + index // 4096}.{index // 16 % 256}.{16 + index % 16}"
 
 
-def member_address6(index):
-    return f"2001:db8:1:{index // 4096:x}::{index % 4096 + 16:x}"
-
-
 def _range4(dice):
     length = dice.choice(LENGTHS4)
     bits = dice.getrandbits(32) >> (32 - length) << (32 - length)
@@ -130,16 +126,12 @@ def _interface_values(index):
     return values | {
         "eni": f"eni-0{index:016x}", "address": address, "dashed": address.replace(".", "-"),
         "hex": f"0{index:016x}", "instance": f"i-0{index // 4:016x}",
-        "mac": f"06:{index >> 16:02x}:{index >> 8 & 255:02x}:{index & 255:02x}:0a:01",
-        "address6": member_address6(index)}
+        "mac": f"06:{index >> 16:02x}:{index >> 8 & 255:02x}:{index & 255:02x}:0a:01"}
 
 
-def member_page(first, count, dual=False):
+def member_page(first, count):
     """As text: to print 20,000 interfaces with indents takes Python's encoder half a minute."""
-    interface = _interface_template()
-    if dual:
-        interface["Ipv6Addresses"] = [{"Ipv6Address": "$address6"}]
-    lines = json.dumps(interface, indent=4).splitlines()
+    lines = json.dumps(_interface_template(), indent=4).splitlines()
     template = string.Template("\n".join("        " + line for line in lines))
     items = [template.substitute(_interface_values(index))
              for index in range(first, first + count)]
@@ -148,8 +140,8 @@ def member_page(first, count, dual=False):
 
 def one_member(index):
     """One more member of a single group, with an address that no other interface has."""
-    text = string.Template(json.dumps(_interface_template())).substitute(_interface_values(INTERFACES + index))
-    interface = json.loads(text)
+    template = string.Template(json.dumps(_interface_template()))
+    interface = json.loads(template.substitute(_interface_values(INTERFACES + index)))
     interface["Groups"] = interface["Groups"][:1]
     return documents.network_interfaces([interface])
 
@@ -159,9 +151,9 @@ def _write_text(directory, name, text):
         file.write(text)
 
 
-def write_members(directory, dual=False):
+def write_members(directory):
     for page in range(INTERFACES // INTERFACES_PER_PAGE):
-        text = member_page(page * INTERFACES_PER_PAGE, INTERFACES_PER_PAGE, dual)
+        text = member_page(page * INTERFACES_PER_PAGE, INTERFACES_PER_PAGE)
         _write_text(directory, f"network-interfaces-{page:02d}.json", text)
 
 

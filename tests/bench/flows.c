@@ -106,19 +106,24 @@ static struct packet *make_packets(const struct way *way, unsigned count,
 	return packets;
 }
 
+/* Up to BATCH packets; how many were sent, below 0 for a failure. */
+static int send_some(int fd, struct packet *packets, unsigned count)
+{
+	struct mmsghdr messages[BATCH] = {0};
+	struct iovec vectors[BATCH];
+	unsigned size = 0;
+	for (; size < count && size < BATCH; size++) {
+		vectors[size] = (struct iovec){&packets[size], sizeof(*packets)};
+		messages[size].msg_hdr.msg_iov = &vectors[size];
+		messages[size].msg_hdr.msg_iovlen = 1;
+	}
+	return sendmmsg(fd, messages, size, 0);
+}
+
 static bool send_all(int fd, struct packet *packets, unsigned count)
 {
-	struct mmsghdr messages[BATCH];
-	struct iovec vectors[BATCH];
 	for (unsigned sent = 0; sent < count;) {
-		unsigned size = count - sent < BATCH ? count - sent : BATCH;
-		memset(messages, 0, sizeof(messages));
-		for (unsigned i = 0; i < size; i++) {
-			vectors[i] = (struct iovec){&packets[sent + i], sizeof(*packets)};
-			messages[i].msg_hdr.msg_iov = &vectors[i];
-			messages[i].msg_hdr.msg_iovlen = 1;
-		}
-		int r = sendmmsg(fd, messages, size, 0);
+		int r = send_some(fd, packets + sent, count - sent);
 		if (r <= 0)
 			return false;
 		sent += (unsigned)r;

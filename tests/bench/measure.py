@@ -109,6 +109,9 @@ def machine():
     with open("/proc/cpuinfo", encoding="ascii") as file:
         models = [line.partition(":")[2].strip() for line in file
                   if line.startswith("model name")]
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    return (f"Linux {os.uname().release}, {os.cpu_count()} x {models[0] if models else 'CPU'}, "
-            f"load average at the start {load}")
+    model = models[0] if models else "CPU"
+    return f"Linux {os.uname().release}, {os.cpu_count()} x {model}"
+
+
+def load():
+    return f"{os.getloadavg()[0]:.2f}"

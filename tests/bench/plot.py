@@ -84,8 +84,9 @@ set output '{directory}/latency.png'
 set logscale x
 set xlabel 'ms from the document being renamed to the notification from the kernel'
 set ylabel '% of the changes'
+set xrange [1:1000]
 set yrange [0:103]
-set key top left
+set key outside top center horizontal
 {limits}
 plot {', '.join(curves)}
 """)

@@ -6,7 +6,7 @@ from lab import netns
 from measure import Row, interval, judged, median, quartiles
 
 RULES = 1000
-TURNS = 400
+TURNS = 600
 MILLISECONDS = 20
 WARM_UP = 10
 RATIO_MIN = 0.97

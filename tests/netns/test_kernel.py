@@ -6,6 +6,7 @@ No packets here: test_verdicts.py and test_live.py send them. PODSG_SEED repeats
 """
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -51,7 +52,7 @@ class Instance(Daemon):
 
     def write_config(self):
         with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
-            documents.json.dump(self.configuration(), file)
+            json.dump(self.configuration(), file)
 
     def run_job(self, *words, check=True):
         self.write_config()

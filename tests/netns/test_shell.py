@@ -90,7 +90,7 @@ def remount(directory, how):
 # Configuration and command lines
 
 BROKEN = (
-    ("version: 1\nnftSync:\n  tabel: podsg\n", 3, ["nftSync.tabel"]),
+    ("version: 1\nnftSync:\n  tables: podsg\n", 3, ["nftSync.tables"]),
     ("version: 1\nnode: {primaryInterface: a-name-that-is-too-long}\n", 2,
      ["node.primaryInterface", "a-name-that-is-too-long", "15"]),
     ("version: 2\n", 1, ["version", "expected 1"]),
@@ -122,7 +122,8 @@ def command_lines(daemon):
         done = job(daemon, *words)
         equal(done.returncode, status, f"status of podsg-nft-sync {' '.join(words)}")
         check(done.stdout if status == 0 else done.stderr, f"{words}: nothing is said")
-    for words, status in ((["--nonsense"], 2), ([], 2), (["status", "extra"], 2), (["frobnicate"], 2),
+    for words, status in ((["--nonsense"], 2), ([], 2), (["frobnicate"], 2),
+                          (["status", "extra"], 2),
                           (["explain", "10.0.0.1"], 2), (["-o", "xml", "status"], 2),
                           (["--original-port", "abc", "explain", "10.0.0.1", "10.0.0.2"], 2),
                           (["--original-port", "65536", "explain", "10.0.0.1", "10.0.0.2"], 2),

@@ -1,155 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/control.h"
-#include "nft-sync/control_server.h"
-
-#define TURNS_MAX 2000 /* of the loop, a millisecond each, until something must have happened */
-#define LARGE (4U << 20)
-
-struct place {
-	uv_loop_t loop;
-	struct control_server *server;
-	char directory[32];
-	char path[64];
-	unsigned requests;
-};
-
-/* Echoes "say"; "large" asks for an answer that no socket buffer holds. */
-static cJSON *answer(void *context, const cJSON *request)
-{
-	struct place *place = context;
-	cJSON *answer = cJSON_CreateObject();
-	const cJSON *say = cJSON_GetObjectItemCaseSensitive(request, "say");
-
-	place->requests++;
-	cJSON_AddBoolToObject(answer, "ok", true);
-	if (cJSON_IsString(say))
-		cJSON_AddStringToObject(answer, "said", say->valuestring);
-	if (cJSON_HasObjectItem(request, "large")) {
-		char *text = calloc(1, LARGE + 1);
-
-		memset(text, 'x', LARGE);
-		cJSON_AddStringToObject(answer, "large", text);
-		free(text);
-	}
-	return answer;
-}
-
-static int serve(struct place *place, struct error *err)
-{
-	return control_server_open(&place->loop, place->path, answer, place, err, &place->server);
-}
-
-static int open_place(void **state)
-{
-	static struct place place;
-
-	place = (struct place){.directory = "/tmp/podsg-control-XXXXXX"};
-	if (mkdtemp(place.directory) == NULL || uv_loop_init(&place.loop) < 0)
-		return -1;
-	(void)snprintf(place.path, sizeof(place.path), "%s/sock", place.directory);
-	*state = &place;
-	return 0;
-}
-
-static int open_server(void **state)
-{
-	struct error err = {0};
-
-	if (open_place(state) < 0)
-		return -1;
-	return serve(*state, &err);
-}
-
-/* A handle that is left open makes uv_loop_close() fail. */
-static int close_place(void **state)
-{
-	struct place *place = *state;
-
-	control_server_close(place->server);
-	(void)uv_run(&place->loop, UV_RUN_DEFAULT);
-	(void)unlink(place->path);
-	return uv_loop_close(&place->loop) < 0 ? -1 : rmdir(place->directory);
-}
-
-static struct sockaddr_un address_of(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	return address;
-}
-
-static void turn(struct place *place)
-{
-	struct timespec pause = {.tv_nsec = 1000000};
-
-	if (uv_run(&place->loop, UV_RUN_NOWAIT) == 0)
-		(void)nanosleep(&pause, NULL);
-}
-
-static int connect_to(struct place *place)
-{
-	struct sockaddr_un address = address_of(place->path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	turn(place);
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static bool is_readable(int fd)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-
-	return poll(&poll_fd, 1, 1) > 0;
-}
-
-/* The next line, without its end; "" where the server closed the connection. */
-static const char *hear(struct place *place, int fd)
-{
-	static char line[CONTROL_REQUEST_MAX + 1024];
-	size_t used = 0;
-
-	for (int turns = 0; turns < TURNS_MAX && used < sizeof(line); turns++) {
-		turn(place);
-		while (is_readable(fd)) {
-			ssize_t got = recv(fd, line + used, 1, 0);
-
-			if (got <= 0 || line[used] == '\n') {
-				line[used] = '\0';
-				return line;
-			}
-			used++;
-		}
-	}
-	fail_msg("no answer");
-	return "";
-}
+#include "tests/unit/control_place.h"
 
 static bool is_closed(struct place *place, int fd)
 {
@@ -386,18 +251,6 @@ static void a_living_server_is_not_pushed_aside(void **state)
 	(void)close(fd);
 }
 
-/* Somebody that listens there; backlog 0 has room for one that waits. */
-static int listen_at(const char *path)
-{
-	struct sockaddr_un address = address_of(path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(fd, 0), 0);
-	return fd;
-}
-
 static void a_busy_server_counts_as_a_living_one(void **state)
 {
 	struct place *place = *state;
@@ -450,104 +303,6 @@ static void a_directory_that_is_not_there_is_an_error(void **state)
 	memcpy(place->path, good, sizeof(good));
 }
 
-/* The client of the library, in a thread of its own while the loop turns here. */
-
-struct asking {
-	const char *path;
-	const char *request;
-	cJSON *answer;
-	struct error err;
-	int r;
-	bool done;
-};
-
-static void *ask_in_thread(void *context)
-{
-	struct asking *asking = context;
-	cJSON *request = cJSON_Parse(asking->request);
-
-	asking->r = control_ask(asking->path, request, 1, &asking->answer, &asking->err);
-	cJSON_Delete(request);
-	__atomic_store_n(&asking->done, true, __ATOMIC_SEQ_CST);
-	return NULL;
-}
-
-/* fd: of a listener that says line, -1 = the place's server answers. */
-static void ask(struct place *place, struct asking *asking, int fd, const char *line)
-{
-	pthread_t thread;
-
-	asking->path = place->path;
-	assert_int_equal(pthread_create(&thread, NULL, ask_in_thread, asking), 0);
-	if (fd >= 0) {
-		int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-
-		if (line != NULL) {
-			say(peer, line);
-			(void)shutdown(peer, SHUT_WR);
-		}
-		assert_int_equal(pthread_join(thread, NULL), 0);
-		(void)close(peer);
-		return;
-	}
-	while (!__atomic_load_n(&asking->done, __ATOMIC_SEQ_CST))
-		turn(place);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
-static void the_client_gets_answers_of_any_size(void **state)
-{
-	struct asking asking = {.request = "{\"large\":1}"};
-	const cJSON *large;
-
-	ask(*state, &asking, -1, NULL);
-	assert_int_equal(asking.r, 0);
-	large = cJSON_GetObjectItemCaseSensitive(asking.answer, "large");
-	assert_int_equal(strlen(cJSON_GetStringValue(large)), LARGE);
-	cJSON_Delete(asking.answer);
-}
-
-static void the_client_says_what_went_wrong(void **state)
-{
-	static const struct {
-		const char *answer; /* NULL: none */
-		int r;
-		const char *text;
-	} rows[] = {
-		{NULL, -ETIMEDOUT, "timed out"},
-		{"", -ECONNRESET, "no answer"},
-		{"{\"ok\":tr", -ECONNRESET, "no answer"},
-		{"hello\n", -EBADMSG, "not JSON"},
-	};
-	struct place *place = *state;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct asking asking = {.request = "{}"};
-		int fd = listen_at(place->path);
-
-		ask(place, &asking, fd, rows[i].answer);
-		assert_int_equal(asking.r, rows[i].r);
-		assert_non_null(strstr(asking.err.text, rows[i].text));
-		assert_non_null(strstr(asking.err.text, place->path));
-		(void)close(fd);
-		(void)unlink(place->path);
-	}
-}
-
-static void the_client_tells_nobody_there_from_nobody_listening(void **state)
-{
-	struct place *place = *state;
-	cJSON *request = cJSON_CreateObject();
-	cJSON *none = NULL;
-	struct error err = {0};
-
-	assert_int_equal(control_ask(place->path, request, 1, &none, &err), -ENOENT);
-	(void)close(listen_at(place->path));
-	err = (struct error){0};
-	assert_int_equal(control_ask(place->path, request, 1, &none, &err), -ECONNREFUSED);
-	cJSON_Delete(request);
-}
-
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, open_server, close_place)
 #define ALONE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
@@ -571,9 +326,6 @@ int main(void)
 		ALONE(the_socket_of_a_dead_process_is_replaced),
 		ALONE(a_file_in_the_way_is_left_alone),
 		ALONE(a_directory_that_is_not_there_is_an_error),
-		SERVED(the_client_gets_answers_of_any_size),
-		ALONE(the_client_says_what_went_wrong),
-		ALONE(the_client_tells_nobody_there_from_nobody_listening),
 	};
 
 	/* As the daemon: whoever writes to a client that has left is told so, not killed. */

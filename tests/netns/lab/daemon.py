@@ -14,7 +14,7 @@ from .tap import Failure, note, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
-BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
+BUILD = os.environ.get("PODSG_BUILD") or os.path.join(ROOT, os.environ.get("B", "build"))
 BINARY = os.path.join(BUILD, "podsg-nft-sync")
 CONTROL = os.path.join(BUILD, "podsgctl")
 SENTINEL_VLAN = 4094
@@ -120,6 +120,8 @@ class Daemon:
                 self.process.kill()
                 self.process.wait()
         status, self.process = self.process.returncode, None
+        if "Sanitizer" in self.log_text():
+            raise Failure(self.log_tail(60))
         return status
 
     def kill(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Just enough nf_tables netlink to be somebody else who changes the rule set, and to see changes."""
+"""Just enough nf_tables netlink to be somebody else who changes the rule set, and to see it."""
 
 import socket
 import struct

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nft-sync/render_members.h"
+#include "tests/unit/drawing.h"
+
+#define CONFIG                                                                                     \
+	"version: 1\nnode: {name: n1, primaryInterface: eth0, securityGroups: [sg-n]}\n"           \
+	"enforcingMode: standard\n"
+#define TIME CREATED("2026-01-01T00:00:00Z")
+#define PODS POD("pod", "u1", TIME ON("n1", "10.0.0.5")) POD("two", "u2", TIME ON("n1", "10.0.0.6"))
+#define CLUSTER(groups) KUBERNETES(PODS POLICY("p", "podSelector: {}", groups))
+#define TCP(low, high) "IpProtocol: tcp, FromPort: " low ", ToPort: " high
+#define ANYWHERE "IpRanges: [{CidrIp: 0.0.0.0/0}]"
+#define FROM(group) "UserIdGroupPairs: [{GroupId: " group "}]"
+
+static struct drawing drawing;
+
+static int open_drawing(void **state)
+{
+	(void)state;
+	drawing_open(&drawing, CONFIG);
+	return 0;
+}
+
+static int close_drawing(void **state)
+{
+	(void)state;
+	drawing_close(&drawing);
+	return 0;
+}
+
+static void draw(const char *cluster, const char *groups)
+{
+	setting_put(&drawing.setting, "cluster.yaml", cluster);
+	setting_put(&drawing.setting, "groups.yaml", groups);
+	drawing_draw(&drawing);
+}
+
+/* Compares a block of the pod's ingress rules, whose names have "@" for their common beginning. */
+static void assert_rules(const char *kind, const char *ending, const char *expected)
+{
+	const char *prefix = drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod");
+	char head[IMAGE_NAME_MAX + 64];
+	char text[2048] = "";
+	size_t used = 0;
+
+	(void)snprintf(head, sizeof(head), "%s %s%s", kind, prefix, ending);
+	const char *block = drawing_block(&drawing, head);
+	if (block == NULL) {
+		fail_msg("there is no %s", head);
+		return;
+	}
+	for (const char *next; (next = strstr(block, prefix)) != NULL; block = next) {
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%.*s*",
+		                         (int)(next - block), block);
+		next += strlen(prefix);
+	}
+	(void)snprintf(text + used, sizeof(text) - used, "%s", block);
+	assert_string_equal(text, expected);
+}
+
+static void rules_become_sets_and_a_chain_that_ends_with_a_drop(void **state)
+{
+	(void)state;
+	draw(CLUSTER("sg-1"),
+	     GROUPS(GROUP(
+		     "sg-1",
+		     "{" TCP("443", "443") ", " ANYWHERE "}, "
+					   "{IpProtocol: icmp, FromPort: 8, ToPort: -1, " ANYWHERE
+					   "}, "
+					   "{IpProtocol: '-1', Ipv6Ranges: [{CidrIpv6: "
+					   "2001:db8::/32}]}")));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip saddr . meta l4proto . th dport @*-ports4 goto permit-ingress\n"
+	             "\t\tip saddr . icmp type . icmp code @*-icmp4 goto permit-ingress\n"
+	             "\t\tip6 saddr @*-all6 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+	assert_rules("set", "-ports4",
+	             "\t\ttype ipv4_addr . inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 0.0.0.0/0 . 6 . 443 }\n");
+	assert_rules("set", "-icmp4",
+	             "\t\ttype ipv4_addr . icmp_type . icmp_code\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 0.0.0.0/0 . 8 . 0-255 }\n");
+	assert_rules("set", "-all6",
+	             "\t\ttype ipv6_addr\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 2001:db8::/32 }\n");
+}
+
+static void boxes_that_overlap_go_into_a_set_for_each_depth(void **state)
+{
+	(void)state;
+	draw(CLUSTER("sg-1"),
+	     GROUPS(GROUP(
+		     "sg-1",
+		     "{" TCP("1", "10") ", " ANYWHERE "}, "
+					"{" TCP("5", "20") ", IpRanges: [{CidrIp: 10.0.0.0/8}]}")));
+	assert_rules("set", "-ports4",
+	             "\t\ttype ipv4_addr . inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 0.0.0.0/0 . 6 . 1-10 }\n");
+	assert_rules("set", "-ports4-1",
+	             "\t\ttype ipv4_addr . inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 10.0.0.0/8 . 6 . 5-20 }\n");
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip saddr . meta l4proto . th dport @*-ports4 goto permit-ingress\n"
+	             "\t\tip saddr . meta l4proto . th dport @*-ports4-1 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
+static void a_referenced_group_is_two_look_ups_and_its_members_are_shared(void **state)
+{
+	(void)state;
+	setting_put(&drawing.setting, "eni.yaml",
+	            INTERFACES(INTERFACE("eni-1", IN("sg-p"), "10.1.0.1")
+	                               INTERFACE("eni-2", IN("sg-p"), "10.1.0.2")));
+	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "{" TCP("5432", "5433") ", " FROM("sg-p") "}")
+	                                     GROUP("sg-p", "")));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip saddr @members-sg-p-4 meta l4proto . th dport @*-peer0-ports "
+	             "goto permit-ingress\n"
+	             "\t\tip6 saddr @members-sg-p-6 meta l4proto . th dport @*-peer0-ports "
+	             "goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+	assert_rules("set", "-peer0-ports",
+	             "\t\ttype inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-p\"\n"
+	             "\t\telements = { 6 . 5432-5433 }\n");
+	assert_string_equal(drawing_block(&drawing, "set members-sg-p-4"),
+	                    "\t\ttype ipv4_addr\n"
+	                    "\t\tcomment \"members of sg-p\"\n"
+	                    "\t\telements = { 10.1.0.1,\n"
+	                    "\t\t             10.1.0.2 }\n");
+	assert_string_equal(drawing_block(&drawing, "set members-sg-p-6"),
+	                    "\t\ttype ipv6_addr\n\t\tcomment \"members of sg-p\"\n");
+}
+
+static void every_class_of_a_reference_has_its_own_set(void **state)
+{
+	(void)state;
+	draw(CLUSTER("sg-1"),
+	     GROUPS(GROUP(
+		     "sg-1",
+		     "{IpProtocol: icmp, FromPort: -1, ToPort: -1, " FROM(
+			     "sg-p") "}, "
+				     "{IpProtocol: icmpv6, FromPort: 128, ToPort: 0, " FROM(
+					     "sg-p") "}, "
+						     "{IpProtocol: '47', " FROM(
+							     "sg-p") "}, "
+								     "{IpProtocol: '-1', " FROM(
+									     "sg-q") "}")));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip saddr @members-sg-p-4 icmp type . icmp code @*-peer0-icmp4 "
+	             "goto permit-ingress\n"
+	             "\t\tip6 saddr @members-sg-p-6 icmpv6 type . icmpv6 code @*-peer0-icmp6 "
+	             "goto permit-ingress\n"
+	             "\t\tip saddr @members-sg-p-4 meta l4proto @*-peer0-protocols "
+	             "goto permit-ingress\n"
+	             "\t\tip6 saddr @members-sg-p-6 meta l4proto @*-peer0-protocols "
+	             "goto permit-ingress\n"
+	             "\t\tip saddr @members-sg-q-4 goto permit-ingress\n"
+	             "\t\tip6 saddr @members-sg-q-6 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
+static void delegated_prefixes_have_a_set_and_a_rule_of_their_own(void **state)
+{
+	(void)state;
+	setting_put(&drawing.setting, "eni.yaml",
+	            "NetworkInterfaces:\n- {NetworkInterfaceId: eni-1, Groups: [{GroupId: sg-p}], "
+	            "PrivateIpAddresses: [{PrivateIpAddress: 10.1.0.1}], "
+	            "Ipv4Prefixes: [{Ipv4Prefix: 10.1.2.16/28}]}\n");
+	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "{IpProtocol: '-1', " FROM("sg-p") "}")));
+	assert_string_equal(drawing_block(&drawing, "set members-sg-p-net4"),
+	                    "\t\ttype ipv4_addr\n"
+	                    "\t\tflags interval\n"
+	                    "\t\tcomment \"members of sg-p\"\n"
+	                    "\t\telements = { 10.1.2.16/28 }\n");
+	assert_null(drawing_block(&drawing, "set members-sg-p-net6"));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip saddr @members-sg-p-4 goto permit-ingress\n"
+	             "\t\tip6 saddr @members-sg-p-6 goto permit-ingress\n"
+	             "\t\tip saddr @members-sg-p-net4 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
+static void the_nodes_rules_return_and_know_the_port_before_dnat(void **state)
+{
+	char *text;
+
+	(void)state;
+	draw(CLUSTER("sg-1"),
+	     GROUPS(GROUP("sg-1", "") GROUP(
+		     "sg-n", "{" TCP("30000", "32767") ", " ANYWHERE "}, "
+						       "{" TCP("22", "22") ", " FROM("sg-p") "}")));
+	text = image_text(drawing.image);
+	assert_non_null(strstr(text, "ct status dnat ct direction original goto node-ingress-"));
+	assert_non_null(strstr(text, "-dnat {\n\t\tcomment \"sg-n\"\n"));
+	assert_non_null(strstr(text, "ip saddr @members-sg-p-4 meta l4proto tcp "
+	                             "ct original proto-dst 22-22 return\n"));
+	assert_non_null(strstr(text, "\t\tmeta l4proto tcp ct original proto-dst 30000-32767 "
+	                             "ip saddr @node-ingress-"));
+	assert_non_null(strstr(text, "-dnat4-tcp-30000-32767 return\n"));
+	assert_non_null(strstr(text, "goto drop-ingress-node-groups\n"));
+	free(text);
+}
+
+static void interfaces_with_the_same_groups_share_their_rules(void **state)
+{
+	char first[IMAGE_NAME_MAX];
+
+	(void)state;
+	draw(CLUSTER("sg-1, sg-2"),
+	     GROUPS(GROUP("sg-1", "{" TCP("1", "1") ", " ANYWHERE "}") GROUP("sg-2", "")));
+	(void)snprintf(first, sizeof(first), "%s",
+	               drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"));
+	assert_string_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/two"), first);
+	assert_int_equal(strncmp(first, "rules-ingress-", 14), 0);
+	assert_int_equal(drawing.report.rule_sets, 2);
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1 sg-2\"\n"
+	             "\t\tip saddr . meta l4proto . th dport @*-ports4 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
+static void groups_of_other_ids_with_the_same_rules_have_the_same_chain(void **state)
+{
+	char first[IMAGE_NAME_MAX];
+	const char *rules = GROUPS(GROUP("sg-1", "{" TCP("1", "1") ", " ANYWHERE "}")
+	                                   GROUP("sg-2", "{" TCP("1", "1") ", " ANYWHERE "}"));
+
+	(void)state;
+	draw(CLUSTER("sg-1"), rules);
+	(void)snprintf(first, sizeof(first), "%s",
+	               drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"));
+	draw(CLUSTER("sg-2"), rules);
+	assert_string_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"), first);
+}
+
+static void other_rules_have_another_name(void **state)
+{
+	char first[IMAGE_NAME_MAX];
+
+	(void)state;
+	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "{" TCP("1", "1") ", " ANYWHERE "}")));
+	(void)snprintf(first, sizeof(first), "%s",
+	               drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"));
+	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "{" TCP("1", "2") ", " ANYWHERE "}")));
+	assert_string_not_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"), first);
+	assert_null(image_find_chain(drawing.image, first));
+}
+
+static void ids_that_nft_cannot_read_are_replaced_in_names(void **state)
+{
+	static const struct {
+		const char *group;
+		const char *name; /* NULL: a digest */
+	} rows[] = {
+		{"sg-0a1", "members-sg-0a1-4"},
+		{"sg_0.a-1", "members-sg_0.a-1-4"},
+		{"sg:1", NULL},
+		{"sg/\"1\"", NULL},
+		{"", NULL},
+		{"sg-01234567890123456789012345678901234567890123456789012345678901234", NULL},
+	};
+	char name[IMAGE_NAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		member_set_name(rows[i].group, MEMBERS4, name);
+		if (rows[i].name != NULL)
+			assert_string_equal(name, rows[i].name);
+		else
+			assert_int_equal(strlen(name), strlen("members-0123456789abcdef-4"));
+		for (const char *c = name; *c != '\0'; c++)
+			assert_non_null(strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *c));
+	}
+}
+
+/* More boxes than a rule set may have: many ports for every entry of a long list. */
+static char *too_many_rules(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	(void)fputs("SecurityGroups:\n- {GroupId: sg-1, GroupName: g, IpPermissionsEgress: [], "
+	            "IpPermissions: [",
+	            out);
+	for (unsigned port = 1; port <= 200; port++)
+		(void)fprintf(out,
+		              "%s{IpProtocol: tcp, FromPort: %u, ToPort: %u, "
+		              "PrefixListIds: [{PrefixListId: pl-1}]}",
+		              port > 1 ? ", " : "", 2 * port, 2 * port);
+	(void)fputs("]}\n", out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static char *long_list(void)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	(void)fputs("PrefixListId: pl-1\nEntries:\n", out);
+	for (unsigned i = 0; i < 1000; i++)
+		(void)fprintf(out, "- {Cidr: 10.%u.%u.0/24}\n", i / 250, i % 250);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void an_interface_whose_rules_are_too_many_is_closed_and_somebody_is_told(void **state)
+{
+	char *groups = too_many_rules();
+	char *list = long_list();
+
+	(void)state;
+	setting_put(&drawing.setting, "list.yaml", list);
+	draw(CLUSTER("sg-1"), groups);
+	assert_string_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"), "");
+	assert_int_not_equal(drawing_rules(&drawing, DIRECTION_EGRESS, "ns/pod")[0], '\0');
+	assert_non_null(strstr(drawing.problem, "is closed for ingress: "));
+	assert_non_null(strstr(drawing.problem, "pod ns/"));
+	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "")));
+	assert_int_not_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod")[0], '\0');
+	assert_string_equal(drawing.problem, "");
+	free(groups);
+	free(list);
+}
+
+#define DRAWN(test) cmocka_unit_test_setup_teardown(test, open_drawing, close_drawing)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DRAWN(rules_become_sets_and_a_chain_that_ends_with_a_drop),
+		DRAWN(boxes_that_overlap_go_into_a_set_for_each_depth),
+		DRAWN(a_referenced_group_is_two_look_ups_and_its_members_are_shared),
+		DRAWN(every_class_of_a_reference_has_its_own_set),
+		DRAWN(delegated_prefixes_have_a_set_and_a_rule_of_their_own),
+		DRAWN(the_nodes_rules_return_and_know_the_port_before_dnat),
+		DRAWN(interfaces_with_the_same_groups_share_their_rules),
+		DRAWN(groups_of_other_ids_with_the_same_rules_have_the_same_chain),
+		DRAWN(other_rules_have_another_name),
+		cmocka_unit_test(ids_that_nft_cannot_read_are_replaced_in_names),
+		DRAWN(an_interface_whose_rules_are_too_many_is_closed_and_somebody_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
