@@ -389,6 +389,22 @@ int image_add_chain(struct image *image, struct image_chain *chain)
 	return 0;
 }
 
+int image_add_set_once(struct image *image, struct image_set *set, uint64_t stamp)
+{
+	if (set->stamp == stamp)
+		return 0;
+	set->stamp = stamp;
+	return image_add_set(image, image_set_ref(set));
+}
+
+int image_add_chain_once(struct image *image, struct image_chain *chain, uint64_t stamp)
+{
+	if (chain->stamp == stamp)
+		return 0;
+	chain->stamp = stamp;
+	return image_add_chain(image, image_chain_ref(chain));
+}
+
 static int compare_sets(const void *a, const void *b)
 {
 	const struct image_set *const *x = a;

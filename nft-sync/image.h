@@ -72,6 +72,7 @@ struct verdict_to {
  */
 struct image_set {
 	unsigned references;
+	uint64_t stamp; /* of the last image_add_set_once() */
 	char name[IMAGE_NAME_MAX];
 	char comment[IMAGE_COMMENT_MAX]; /* "" = none */
 	enum key_type types[IMAGE_FIELDS_MAX];
@@ -136,6 +137,7 @@ enum image_hook {
 
 struct image_chain {
 	unsigned references;
+	uint64_t stamp; /* of the last image_add_chain_once() */
 	char name[IMAGE_NAME_MAX];
 	char comment[IMAGE_COMMENT_MAX];
 	enum image_hook hook;
@@ -189,6 +191,9 @@ void image_free(struct image *image); /* accepts NULL */
 /* Take over the caller's reference, also when they fail and when set or chain is NULL. */
 int image_add_set(struct image *image, struct image_set *set);
 int image_add_chain(struct image *image, struct image_chain *chain);
+/* Take a reference of their own, unless what is shared by many has this stamp: then it is there. */
+int image_add_set_once(struct image *image, struct image_set *set, uint64_t stamp);
+int image_add_chain_once(struct image *image, struct image_chain *chain, uint64_t stamp);
 /* Sorts. Of two sets or chains of one name, which then have the same content, one stays. */
 void image_finish(struct image *image);
 struct image_set *image_find_set(const struct image *image, const char *name);

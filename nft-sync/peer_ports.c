@@ -86,7 +86,8 @@ static int list_masks(struct peer_ports *ports)
 		ports->lists[i] = ports->segments[i].peers;
 	qsort(ports->lists, ports->segment_count, sizeof(*ports->lists), compare_masks);
 	for (size_t i = 0; i < ports->segment_count; i++)
-		if (ports->list_count == 0 || ports->lists[ports->list_count - 1] != ports->lists[i])
+		if (ports->list_count == 0 ||
+		    ports->lists[ports->list_count - 1] != ports->lists[i])
 			ports->lists[ports->list_count++] = ports->lists[i];
 	for (size_t i = 0; i < ports->list_count; i++)
 		listed += (size_t)__builtin_popcountll(ports->lists[i]);

@@ -10,7 +10,7 @@
 
 #include "nft-sync/rule_set.h"
 
-#define PEER_PORTS_PEERS_MAX 64  /* bits of a mask */
+#define PEER_PORTS_PEERS_MAX 64   /* bits of a mask */
 #define PEER_PORTS_LISTED_MAX 512 /* groups in all lists together */
 
 struct peer_segment {

@@ -7,10 +7,11 @@
 
 #include "nft-sync/digest.h"
 #include "nft-sync/render_members.h"
+#include "nft-sync/statement.h"
 
 #define GROUP_NAME_MAX 64
 
-static bool is_nft_name(const char *text)
+bool is_nft_name(const char *text)
 {
 	size_t length = strlen(text);
 	for (size_t i = 0; i < length; i++)
@@ -98,4 +99,23 @@ void member_image_unref(struct member_image *image)
 	for (int kind = 0; kind < MEMBER_KINDS; kind++)
 		image_set_unref(image->sets[kind]);
 	memset(image, 0, sizeof(*image));
+}
+
+enum field peer_field(enum direction direction, uint8_t family)
+{
+	if (family == AF_INET)
+		return direction == DIRECTION_EGRESS ? FIELD_DESTINATION4 : FIELD_SOURCE4;
+	return direction == DIRECTION_EGRESS ? FIELD_DESTINATION6 : FIELD_SOURCE6;
+}
+
+uint8_t member_family(enum member_kind kind)
+{
+	return kind == MEMBERS4 || kind == MEMBERS_NET4 ? AF_INET : AF_INET6;
+}
+
+struct image_rule *match_member(struct image_rule *rule, enum direction direction,
+                                enum member_kind kind, const struct member_image *members)
+{
+	return match_set(rule, members->sets[kind]->name,
+	                 peer_field(direction, member_family(kind)), FIELD_NONE, FIELD_NONE);
 }

@@ -17,6 +17,17 @@ struct member_image {
 	struct image_set *sets[MEMBER_KINDS]; /* those of prefixes are NULL where there are none */
 };
 
+/* Whether nft can read the text as part of an object's name. */
+bool is_nft_name(const char *text);
+
+/* Which field of a packet holds the peer's address. */
+enum field peer_field(enum direction direction, uint8_t family);
+uint8_t member_family(enum member_kind kind);
+
+/* "the packet's peer is one of them"; the image must have sets of that kind. */
+struct image_rule *match_member(struct image_rule *rule, enum direction direction,
+                                enum member_kind kind, const struct member_image *members);
+
 /* "members-sg-0a1-4"; an id that nft could not read as part of a name is replaced by a digest. */
 void member_set_name(const char *group, enum member_kind kind, char name[static IMAGE_NAME_MAX]);
 

@@ -35,6 +35,8 @@ struct rule_cache {
 	struct cached_rules **rules;
 	size_t rule_count, rule_capacity;
 	struct member_cache *members;
+	struct peer_chains *peer_chains;
+	uint64_t stamp;                /* of this rendering */
 	struct cached_digest *digests; /* by address of the group */
 	size_t digest_count, digest_capacity;
 	uint64_t rules_generation; /* of the digests */
@@ -46,13 +48,14 @@ struct rule_cache {
 struct rule_cache *rule_cache_new(void)
 {
 	struct rule_cache *cache = calloc(1, sizeof(*cache));
-	if (cache)
-		cache->members = member_cache_new();
-	if (cache && !cache->members) {
-		free(cache);
+	if (!cache)
 		return NULL;
-	}
-	return cache;
+	cache->members = member_cache_new();
+	cache->peer_chains = peer_chains_new();
+	if (cache->members && cache->peer_chains)
+		return cache;
+	rule_cache_free(cache);
+	return NULL;
 }
 
 static void cached_rules_free(struct cached_rules *rules)
@@ -73,6 +76,7 @@ void rule_cache_free(struct rule_cache *cache)
 	for (size_t i = 0; i < cache->rule_count; i++)
 		cached_rules_free(cache->rules[i]);
 	member_cache_free(cache->members);
+	peer_chains_free(cache->peer_chains);
 	free(cache->rules);
 	free(cache->digests);
 	free(cache);
@@ -95,6 +99,8 @@ static bool make_room(void **array, size_t count, size_t *capacity, size_t size)
 void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
                       struct model *model)
 {
+	static uint64_t renderings; /* stamps are never used again, by whatever cache */
+	cache->stamp = ++renderings;
 	cache->resolution = resolution;
 	cache->model = model;
 	cache->count = cache->compiled = cache->elements = 0;
@@ -117,6 +123,7 @@ void rule_cache_end(struct rule_cache *cache)
 	}
 	cache->rule_count = kept;
 	member_cache_end(cache->members);
+	peer_chains_tidy(cache->peer_chains);
 }
 
 static uint64_t digest_list(uint64_t digest, const struct prefix_list *list)
@@ -226,7 +233,7 @@ static int draw_rules(struct rule_cache *cache, struct cached_rules *entry,
 	int r = members ? gather_peers(cache, entry, set, members) : -ENOMEM;
 	if (r == 0)
 		r = rule_image_make(set, members, direction, use, rule_image_digest(set, members),
-		                    comment, &entry->image);
+		                    comment, cache->peer_chains, &entry->image);
 	entry->elements = rule_set_elements(set);
 	free(members);
 	return r;
@@ -363,19 +370,18 @@ static int add_members_to_image(struct rule_cache *cache, const struct cached_ru
 			r = -ENOMEM;
 		for (int kind = 0; r == 0 && kind < MEMBER_KINDS; kind++)
 			if (members->sets[kind])
-				r = image_add_set(image, image_set_ref(members->sets[kind]));
+				r = image_add_set_once(image, members->sets[kind], cache->stamp);
 	}
 	return r;
 }
 
-static int add_rules_to_image(const struct rule_image *rules, struct image *image)
+static int add_rules_to_image(const struct rule_image *rules, struct image *image, uint64_t stamp)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < rules->set_count; i++)
-		r = image_add_set(image, image_set_ref(rules->sets[i]));
-	for (size_t i = 0; r == 0 && i < 2; i++)
-		if (rules->chains[i])
-			r = image_add_chain(image, image_chain_ref(rules->chains[i]));
+		r = image_add_set_once(image, rules->sets[i], stamp);
+	for (size_t i = 0; r == 0 && i < rules->chain_count; i++)
+		r = image_add_chain_once(image, rules->chains[i], stamp);
 	return r;
 }
 
@@ -389,7 +395,7 @@ int rule_cache_render(struct rule_cache *cache, enum direction direction, enum r
 	if (r == 0)
 		r = current_rules(cache, &list, direction, use, &entry, err);
 	free(list.groups);
-	if (r < 0 || !entry || !entry->image || !entry->image->chains[0])
+	if (r < 0 || !entry || !entry->image || entry->image->chain_count == 0)
 		return error_set(err, r, "no memory for a rule set");
 	snprintf(chain, IMAGE_NAME_MAX, "%s", entry->image->chains[0]->name);
 	if (entry->used)
@@ -397,7 +403,7 @@ int rule_cache_render(struct rule_cache *cache, enum direction direction, enum r
 	entry->used = true;
 	cache->count++;
 	cache->elements += entry->elements;
-	r = add_rules_to_image(entry->image, image);
+	r = add_rules_to_image(entry->image, image, cache->stamp);
 	if (r == 0)
 		r = add_members_to_image(cache, entry, image);
 	return r < 0 ? error_set(err, r, "no memory for a rule set") : 0;

@@ -5,19 +5,15 @@
 /* A compiled rule set as sets and chains of an image. */
 
 #include "nft-sync/image.h"
+#include "nft-sync/peer_chains.h"
 #include "nft-sync/render_members.h"
 #include "nft-sync/rule_set.h"
-
-/* What a match in a chain of rules leads to. */
-enum rules_use {
-	RULES_OF_BRANCH, /* goto permit-…, else drop-…-rules */
-	RULES_OF_NODE,   /* return, else drop-…-node-groups */
-};
 
 struct rule_image {
 	struct image_set **sets;
 	size_t set_count;
-	struct image_chain *chains[2]; /* [1], NULL where not needed: flows behind a DNAT */
+	struct image_chain **chains; /* shared ones too; the first is where judging begins */
+	size_t chain_count;
 };
 
 /* Of the compiled content: equal digests, equal sets and chains. */
@@ -25,11 +21,11 @@ uint64_t rule_image_digest(const struct rule_set *set, const struct member_image
 
 /*
  * members: those of each peer group of the rule set, in its order. groups: what people call it, for
- * comments. -ENOMEM.
+ * comments. Chains of peer groups come from peer_chains. -ENOMEM.
  */
 int rule_image_make(const struct rule_set *set, const struct member_image *const *members,
                     enum direction direction, enum rules_use use, uint64_t digest,
-                    const char *groups, struct rule_image **ret);
+                    const char *groups, struct peer_chains *peer_chains, struct rule_image **ret);
 void rule_image_free(struct rule_image *image); /* accepts NULL */
 
 #endif
