@@ -96,33 +96,95 @@ static int delta_elements(struct delta *delta, enum delta_kind kind, const struc
 		(struct delta_step){.kind = kind, .set = in, .indexes = indexes, .count = count});
 }
 
-static int delta_new_sets(struct delta *delta, const struct image *from, const struct image *to)
+/* Both images side by side: what each set and chain of one is in the other. */
+struct comparison {
+	const struct image *from;
+	const struct image *to;
+	const struct image_set **old_sets;     /* by index in to; NULL: new */
+	const struct image_chain **old_chains; /* likewise */
+	bool *gone_sets;                       /* by index in from */
+	bool *gone_chains;
+};
+
+static void pair_sets(struct comparison *c)
+{
+	size_t j = 0;
+	for (size_t i = 0; i < c->to->set_count; i++) {
+		const struct image_set *set = c->to->sets[i];
+		int order = 1;
+		while (j < c->from->set_count &&
+		       (order = strcmp(c->from->sets[j]->name, set->name)) < 0)
+			c->gone_sets[j++] = true;
+		c->old_sets[i] = order == 0 ? c->from->sets[j++] : NULL;
+	}
+	while (j < c->from->set_count)
+		c->gone_sets[j++] = true;
+}
+
+static void pair_chains(struct comparison *c)
+{
+	size_t j = 0;
+	for (size_t i = 0; i < c->to->chain_count; i++) {
+		const struct image_chain *chain = c->to->chains[i];
+		int order = 1;
+		while (j < c->from->chain_count &&
+		       (order = strcmp(c->from->chains[j]->name, chain->name)) < 0)
+			c->gone_chains[j++] = true;
+		c->old_chains[i] = order == 0 ? c->from->chains[j++] : NULL;
+	}
+	while (j < c->from->chain_count)
+		c->gone_chains[j++] = true;
+}
+
+static void comparison_done(struct comparison *c)
+{
+	free(c->old_sets);
+	free(c->old_chains);
+	free(c->gone_sets);
+	free(c->gone_chains);
+}
+
+static int compare_images(const struct image *from, const struct image *to, struct comparison *c)
+{
+	*c = (struct comparison){.from = from, .to = to};
+	c->old_sets = calloc(to->set_count + 1, sizeof(*c->old_sets));
+	c->old_chains = calloc(to->chain_count + 1, sizeof(*c->old_chains));
+	c->gone_sets = calloc(from->set_count + 1, sizeof(*c->gone_sets));
+	c->gone_chains = calloc(from->chain_count + 1, sizeof(*c->gone_chains));
+	if (!c->old_sets || !c->old_chains || !c->gone_sets || !c->gone_chains) {
+		comparison_done(c);
+		return -ENOMEM;
+	}
+	pair_sets(c);
+	pair_chains(c);
+	return 0;
+}
+
+static int delta_new_sets(struct delta *delta, const struct comparison *c)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < to->set_count; i++)
-		if (!image_find_set(from, to->sets[i]->name))
-			r = delta_add_set(delta, DELTA_ADD_SET, to->sets[i]);
+	for (size_t i = 0; r == 0 && i < c->to->set_count; i++)
+		if (!c->old_sets[i])
+			r = delta_add_set(delta, DELTA_ADD_SET, c->to->sets[i]);
 	return r;
 }
 
-static int delta_new_chains(struct delta *delta, const struct image *from, const struct image *to)
+static int delta_new_chains(struct delta *delta, const struct comparison *c)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < to->chain_count; i++)
-		if (!image_find_chain(from, to->chains[i]->name))
-			r = delta_add_chain(delta, DELTA_ADD_CHAIN, to->chains[i]);
+	for (size_t i = 0; r == 0 && i < c->to->chain_count; i++)
+		if (!c->old_chains[i])
+			r = delta_add_chain(delta, DELTA_ADD_CHAIN, c->to->chains[i]);
 	return r;
 }
 
 /* Verdict maps are filled last, when the chains they lead to have their rules. */
-static int delta_fill_new_sets(struct delta *delta, const struct image *from,
-                               const struct image *to, bool verdicts)
+static int delta_fill_new_sets(struct delta *delta, const struct comparison *c, bool verdicts)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < to->set_count; i++) {
-		const struct image_set *set = to->sets[i];
-		if (set->count == 0 || (set->data == DATA_VERDICT) != verdicts ||
-		    image_find_set(from, set->name))
+	for (size_t i = 0; r == 0 && i < c->to->set_count; i++) {
+		const struct image_set *set = c->to->sets[i];
+		if (c->old_sets[i] || set->count == 0 || (set->data == DATA_VERDICT) != verdicts)
 			continue;
 		delta->elements_added += set->count;
 		r = delta_add_set(delta, DELTA_ADD_ELEMENTS, set);
@@ -130,12 +192,12 @@ static int delta_fill_new_sets(struct delta *delta, const struct image *from,
 	return r;
 }
 
-static int delta_rules(struct delta *delta, const struct image *from, const struct image *to)
+static int delta_rules(struct delta *delta, const struct comparison *c)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < to->chain_count; i++) {
-		const struct image_chain *chain = to->chains[i];
-		const struct image_chain *old = image_find_chain(from, chain->name);
+	for (size_t i = 0; r == 0 && i < c->to->chain_count; i++) {
+		const struct image_chain *chain = c->to->chains[i];
+		const struct image_chain *old = c->old_chains[i];
 		if (old && (old == chain || old->digest == chain->digest))
 			continue;
 		if (old)
@@ -146,12 +208,12 @@ static int delta_rules(struct delta *delta, const struct image *from, const stru
 	return r;
 }
 
-static int delta_changed_sets(struct delta *delta, const struct image *from, const struct image *to)
+static int delta_changed_sets(struct delta *delta, const struct comparison *c)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < to->set_count; i++) {
-		const struct image_set *set = to->sets[i];
-		const struct image_set *old = image_find_set(from, set->name);
+	for (size_t i = 0; r == 0 && i < c->to->set_count; i++) {
+		const struct image_set *set = c->to->sets[i];
+		const struct image_set *old = c->old_sets[i];
 		if (!old || old == set)
 			continue;
 		r = delta_elements(delta, DELTA_DELETE_ELEMENTS, old, set);
@@ -162,69 +224,94 @@ static int delta_changed_sets(struct delta *delta, const struct image *from, con
 }
 
 /* Chains that go may refer to one another, to sets that go, and be referred to by maps that go. */
-static int delta_gone(struct delta *delta, const struct image *from, const struct image *to)
+static int delta_gone(struct delta *delta, const struct comparison *c)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < from->chain_count; i++)
-		if (!image_find_chain(to, from->chains[i]->name))
-			r = delta_add_chain(delta, DELTA_FLUSH_CHAIN, from->chains[i]);
-	for (size_t i = 0; r == 0 && i < from->set_count; i++)
-		if (!image_find_set(to, from->sets[i]->name))
-			r = delta_add_set(delta, DELTA_DELETE_SET, from->sets[i]);
-	for (size_t i = 0; r == 0 && i < from->chain_count; i++)
-		if (!image_find_chain(to, from->chains[i]->name))
-			r = delta_add_chain(delta, DELTA_DELETE_CHAIN, from->chains[i]);
+	for (size_t i = 0; r == 0 && i < c->from->chain_count; i++)
+		if (c->gone_chains[i])
+			r = delta_add_chain(delta, DELTA_FLUSH_CHAIN, c->from->chains[i]);
+	for (size_t i = 0; r == 0 && i < c->from->set_count; i++)
+		if (c->gone_sets[i])
+			r = delta_add_set(delta, DELTA_DELETE_SET, c->from->sets[i]);
+	for (size_t i = 0; r == 0 && i < c->from->chain_count; i++)
+		if (c->gone_chains[i])
+			r = delta_add_chain(delta, DELTA_DELETE_CHAIN, c->from->chains[i]);
 	return r;
 }
 
 /* A set or base chain of our name but another definition can't be changed in place. */
-static bool must_replace(const struct image *from, const struct image *to)
+static bool must_replace(const struct comparison *c)
 {
-	if (from->foreign)
+	if (c->from->foreign)
 		return true;
-	for (size_t i = 0; i < to->set_count; i++) {
-		const struct image_set *old = image_find_set(from, to->sets[i]->name);
-		if (old && !image_set_same_definition(old, to->sets[i]))
+	for (size_t i = 0; i < c->to->set_count; i++) {
+		const struct image_set *old = c->old_sets[i];
+		if (old && old != c->to->sets[i] && !image_set_same_definition(old, c->to->sets[i]))
 			return true;
 	}
-	for (size_t i = 0; i < to->chain_count; i++) {
-		const struct image_chain *old = image_find_chain(from, to->chains[i]->name);
-		if (old &&
-		    (old->hook != to->chains[i]->hook || old->priority != to->chains[i]->priority))
+	for (size_t i = 0; i < c->to->chain_count; i++) {
+		const struct image_chain *old = c->old_chains[i];
+		if (old && (old->hook != c->to->chains[i]->hook ||
+		            old->priority != c->to->chains[i]->priority))
 			return true;
 	}
 	return false;
 }
 
-static int delta_fill(struct delta *delta, const struct image *from, const struct image *to)
+static int delta_steps(struct delta *delta, const struct comparison *c)
+{
+	int r = delta_new_sets(delta, c);
+	if (r == 0)
+		r = delta_fill_new_sets(delta, c, false);
+	if (r == 0)
+		r = delta_new_chains(delta, c);
+	if (r == 0)
+		r = delta_rules(delta, c);
+	if (r == 0)
+		r = delta_fill_new_sets(delta, c, true);
+	if (r == 0)
+		r = delta_changed_sets(delta, c);
+	if (r == 0)
+		r = delta_gone(delta, c);
+	return r;
+}
+
+/* From nothing: the table is made, whatever was there before is deleted first. */
+static int delta_anew(struct delta *delta, const struct image *to, bool replace)
 {
 	static const struct image nothing = {0};
+	struct comparison c;
 	int r = 0;
-	if (from && from->present && must_replace(from, to)) {
+	if (replace)
 		r = delta_add(delta, (struct delta_step){.kind = DELTA_DELETE_TABLE});
-		from = NULL;
-	}
-	if (from && from->present && from->orphan && r == 0)
+	if (r == 0)
 		r = delta_add(delta, (struct delta_step){.kind = DELTA_ADD_TABLE});
-	if (!from || !from->present) {
-		from = &nothing;
-		if (r == 0)
+	if (r == 0)
+		r = compare_images(&nothing, to, &c);
+	if (r < 0)
+		return r;
+	r = delta_steps(delta, &c);
+	comparison_done(&c);
+	return r;
+}
+
+static int delta_fill(struct delta *delta, const struct image *from, const struct image *to)
+{
+	struct comparison c;
+	if (!from || !from->present)
+		return delta_anew(delta, to, false);
+	int r = compare_images(from, to, &c);
+	if (r < 0)
+		return r;
+	if (must_replace(&c)) {
+		r = delta_anew(delta, to, true);
+	} else {
+		if (from->orphan)
 			r = delta_add(delta, (struct delta_step){.kind = DELTA_ADD_TABLE});
+		if (r == 0)
+			r = delta_steps(delta, &c);
 	}
-	if (r == 0)
-		r = delta_new_sets(delta, from, to);
-	if (r == 0)
-		r = delta_fill_new_sets(delta, from, to, false);
-	if (r == 0)
-		r = delta_new_chains(delta, from, to);
-	if (r == 0)
-		r = delta_rules(delta, from, to);
-	if (r == 0)
-		r = delta_fill_new_sets(delta, from, to, true);
-	if (r == 0)
-		r = delta_changed_sets(delta, from, to);
-	if (r == 0)
-		r = delta_gone(delta, from, to);
+	comparison_done(&c);
 	return r;
 }
 

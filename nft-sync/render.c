@@ -127,6 +127,14 @@ static bool is_strict(const struct resolution *resolution)
 	return false;
 }
 
+static bool has_claimed(const struct resolution *resolution)
+{
+	for (size_t i = 0; i < resolution->branch_count; i++)
+		if (resolution->branches[i].state == BRANCH_CLAIMED)
+			return true;
+	return false;
+}
+
 /* Hands the sets over to the image, those that only strict interfaces need if there are any. */
 static int add_branch_sets(struct rendering *r)
 {
@@ -393,7 +401,8 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 	struct chain_plan plan = {.config = r->resolution->config,
 	                          .primary_interface = r->resolution->primary_interface,
 	                          .node_chains = {ingress, egress},
-	                          .strict = is_strict(r->resolution)};
+	                          .strict = is_strict(r->resolution),
+	                          .claimed = has_claimed(r->resolution)};
 	int status = make_branch_sets(r);
 	for (size_t i = 0; status == 0 && i < r->resolution->branch_count; i++)
 		status = add_branch(r, &r->resolution->branches[i]);

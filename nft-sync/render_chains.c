@@ -49,7 +49,10 @@ struct drawing {
 
 static struct image_chain *begin(const char *name, const char *comment)
 {
-	return image_chain_new(name, comment);
+	struct image_chain *chain = image_chain_new(name, comment);
+	if (chain)
+		chain->priority = PRIORITY_FILTER;
+	return chain;
 }
 
 static bool same_rules(const struct image_chain *a, const struct image_chain *b)
@@ -81,19 +84,37 @@ static void go_to(struct image_chain *chain, const char *name)
 	give_verdict(image_chain_rule(chain), VERDICT_GOTO, name);
 }
 
-static void draw_hook(struct drawing *drawing, const char *name, enum image_hook hook,
-                      const char *comment, bool egress, const char *ingress_map)
+/*
+ * Of a packet whose flow both ends of the node have permitted nothing more is asked: most packets
+ * between pods of one node end here. An interface that has to be closed to all needs to be found.
+ */
+static void pass_known_flows(const struct drawing *drawing, struct image_chain *chain)
+{
+	if (!drawing->plan->claimed)
+		give_verdict(match_marked(image_chain_rule(chain),
+		                          drawing->plan->config->nft_sync.connmark),
+		             VERDICT_RETURN, "");
+}
+
+static void draw_forward(struct drawing *drawing)
+{
+	struct image_chain *chain = begin(CHAIN_FORWARD, "both ends of a packet");
+	if (chain)
+		chain->hook = HOOK_FORWARD;
+	pass_known_flows(drawing, chain);
+	verdict_map(image_chain_rule(chain), SET_EGRESS, FIELD_IN, FIELD_NONE, FIELD_NONE);
+	verdict_map(image_chain_rule(chain), SET_INGRESS, FIELD_OUT, FIELD_NONE, FIELD_NONE);
+	end(drawing, chain);
+}
+
+/* The node itself is the other end. */
+static void draw_local(struct drawing *drawing, const char *name, enum image_hook hook,
+                       const char *comment, const char *map, enum field interface)
 {
 	struct image_chain *chain = begin(name, comment);
-	if (chain) {
+	if (chain)
 		chain->hook = hook;
-		chain->priority = PRIORITY_FILTER;
-	}
-	if (egress)
-		verdict_map(image_chain_rule(chain), SET_EGRESS, FIELD_IN, FIELD_NONE, FIELD_NONE);
-	if (ingress_map)
-		verdict_map(image_chain_rule(chain), ingress_map, FIELD_OUT, FIELD_NONE,
-		            FIELD_NONE);
+	verdict_map(image_chain_rule(chain), map, interface, FIELD_NONE, FIELD_NONE);
 	end(drawing, chain);
 }
 
@@ -344,10 +365,8 @@ static void draw_rerouted(struct drawing *drawing)
 {
 	struct image_chain *chain =
 		begin(CHAIN_REROUTED, "from the node to a pod behind a Service");
-	if (chain) {
+	if (chain)
 		chain->hook = HOOK_POSTROUTING;
-		chain->priority = PRIORITY_FILTER;
-	}
 	verdict_map(match_dnated(match_from_node(image_chain_rule(chain))), SET_FROM_NODE,
 	            FIELD_OUT, FIELD_NONE, FIELD_NONE);
 	end(drawing, chain);
@@ -389,11 +408,11 @@ int render_chains(const struct chain_plan *plan, const struct image *previous, s
 	struct drawing drawing = {.plan = plan, .previous = previous, .image = image};
 	uint32_t originator = mark_of_originator(plan->config);
 	uint32_t responder = mark_of_responder(plan->config);
-	draw_hook(&drawing, CHAIN_FORWARD, HOOK_FORWARD, "both ends of a packet", true,
-	          SET_INGRESS);
-	draw_hook(&drawing, CHAIN_INPUT, HOOK_INPUT, "from a pod to the node", true, NULL);
-	draw_hook(&drawing, CHAIN_OUTPUT, HOOK_OUTPUT, "from the node to a pod", false,
-	          SET_FROM_NODE);
+	draw_forward(&drawing);
+	draw_local(&drawing, CHAIN_INPUT, HOOK_INPUT, "from a pod to the node", SET_EGRESS,
+	           FIELD_IN);
+	draw_local(&drawing, CHAIN_OUTPUT, HOOK_OUTPUT, "from the node to a pod", SET_FROM_NODE,
+	           FIELD_OUT);
 	draw_rerouted(&drawing);
 	draw_standard(&drawing);
 	if (plan->strict) {

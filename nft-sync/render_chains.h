@@ -12,6 +12,8 @@ struct chain_plan {
 	const char *primary_interface;       /* "" = unknown */
 	const char *node_chains[DIRECTIONS]; /* "" = the node's groups are not asked */
 	bool strict;                         /* there are strict interfaces */
+	bool claimed; /* there are interfaces whose pod lost its address: nothing of theirs passes
+	               */
 };
 
 /* Adds all of them. Chains of previous (may be NULL) that stay the same are taken over. -ENOMEM. */

@@ -126,7 +126,7 @@ static void boxes_that_overlap_go_into_a_set_for_each_depth(void **state)
 	             "\t\tgoto drop-ingress-rules\n");
 }
 
-static void a_referenced_group_is_two_look_ups_and_its_members_are_shared(void **state)
+static void the_port_leads_to_the_groups_that_may_use_it(void **state)
 {
 	(void)state;
 	setting_put(&drawing.setting, "eni.yaml",
@@ -136,16 +136,18 @@ static void a_referenced_group_is_two_look_ups_and_its_members_are_shared(void *
 	                                     GROUP("sg-p", "")));
 	assert_rules("chain", "",
 	             "\t\tcomment \"sg-1\"\n"
-	             "\t\tip saddr @members-sg-p-4 meta l4proto . th dport @*-peer0-ports "
-	             "goto permit-ingress\n"
-	             "\t\tip6 saddr @members-sg-p-6 meta l4proto . th dport @*-peer0-ports "
-	             "goto permit-ingress\n"
+	             "\t\tmeta l4proto . th dport vmap @*-peers\n"
 	             "\t\tgoto drop-ingress-rules\n");
-	assert_rules("set", "-peer0-ports",
-	             "\t\ttype inet_proto . inet_service\n"
+	assert_rules("map", "-peers",
+	             "\t\ttype inet_proto . inet_service : verdict\n"
 	             "\t\tflags interval\n"
-	             "\t\tcomment \"sg-p\"\n"
-	             "\t\telements = { 6 . 5432-5433 }\n");
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 6 . 5432-5433 : goto from-sg-p }\n");
+	assert_string_equal(drawing_block(&drawing, "chain from-sg-p"),
+	                    "\t\tcomment \"members of sg-p\"\n"
+	                    "\t\tip saddr @members-sg-p-4 goto permit-ingress\n"
+	                    "\t\tip6 saddr @members-sg-p-6 goto permit-ingress\n"
+	                    "\t\tgoto drop-ingress-rules\n");
 	assert_string_equal(drawing_block(&drawing, "set members-sg-p-4"),
 	                    "\t\ttype ipv4_addr\n"
 	                    "\t\tcomment \"members of sg-p\"\n"
@@ -153,6 +155,78 @@ static void a_referenced_group_is_two_look_ups_and_its_members_are_shared(void *
 	                    "\t\t             10.1.0.2 }\n");
 	assert_string_equal(drawing_block(&drawing, "set members-sg-p-6"),
 	                    "\t\ttype ipv6_addr\n\t\tcomment \"members of sg-p\"\n");
+}
+
+static void a_port_that_two_groups_may_use_leads_to_a_chain_of_both(void **state)
+{
+	(void)state;
+	draw(CLUSTER("sg-1"),
+	     GROUPS(GROUP("sg-1", "{" TCP("1", "10") ", " FROM("sg-p") "}, "
+	                                                               "{" TCP("5", "20") ", " FROM(
+									       "sg-q") "}")));
+	char name[IMAGE_NAME_MAX + 16];
+	(void)snprintf(name, sizeof(name), "map %s-peers",
+	               drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"));
+	const char *map = drawing_block(&drawing, name);
+	assert_non_null(map);
+	assert_non_null(strstr(map, "6 . 1-4 : goto from-sg-p,"));
+	assert_non_null(strstr(map, "6 . 11-20 : goto from-sg-q }"));
+	const char *shared = strstr(map, "6 . 5-10 : goto from-");
+	assert_non_null(shared);
+	(void)snprintf(name, sizeof(name), "chain %.21s", shared + strlen("6 . 5-10 : goto "));
+	assert_string_equal(drawing_block(&drawing, name),
+	                    "\t\tcomment \"members of sg-p sg-q\"\n"
+	                    "\t\tip saddr @members-sg-p-4 goto permit-ingress\n"
+	                    "\t\tip6 saddr @members-sg-p-6 goto permit-ingress\n"
+	                    "\t\tip saddr @members-sg-q-4 goto permit-ingress\n"
+	                    "\t\tip6 saddr @members-sg-q-6 goto permit-ingress\n"
+	                    "\t\tgoto drop-ingress-rules\n");
+}
+
+/* The map of ports has room for 64 groups; with more, each group is asked by itself. */
+static void more_groups_than_the_map_holds_are_asked_one_by_one(void **state)
+{
+	char rules[8192] = "";
+	char groups[10240];
+	size_t used = 0;
+
+	(void)state;
+	for (int i = 0; i < 65; i++)
+		used += (size_t)snprintf(rules + used, sizeof(rules) - used,
+		                         "%s{" TCP("%d", "%d") ", " FROM("sg-p%02d") "}",
+		                         i > 0 ? ", " : "", i + 1, i + 1, i);
+	(void)snprintf(groups, sizeof(groups), GROUPS(GROUP("sg-1", "%s")), rules);
+	draw(CLUSTER("sg-1"), groups);
+	assert_rules("set", "-peer64-ports",
+	             "\t\ttype inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-p64\"\n"
+	             "\t\telements = { 6 . 65 }\n");
+	char name[IMAGE_NAME_MAX + 16];
+	(void)snprintf(name, sizeof(name), "map %s-peers",
+	               drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"));
+	assert_null(drawing_block(&drawing, name));
+}
+
+/* Prefixes that all hold one address, ports of their own: the port tells them apart at once. */
+static void the_field_that_leaves_fewer_boxes_comes_first(void **state)
+{
+	(void)state;
+	draw(CLUSTER("sg-1"),
+	     GROUPS(GROUP(
+		     "sg-1",
+		     "{" TCP("1", "1") ", " ANYWHERE "}, "
+				       "{" TCP("2", "2") ", IpRanges: [{CidrIp: 10.0.0.0/8}]}")));
+	assert_rules("set", "-ports4",
+	             "\t\ttype inet_service . inet_proto . ipv4_addr\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 1 . 6 . 0.0.0.0/0,\n"
+	             "\t\t             2 . 6 . 10.0.0.0/8 }\n");
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tth dport . meta l4proto . ip saddr @*-ports4 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
 }
 
 static void every_class_of_a_reference_has_its_own_set(void **state)
@@ -360,7 +434,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DRAWN(rules_become_sets_and_a_chain_that_ends_with_a_drop),
 		DRAWN(boxes_that_overlap_go_into_a_set_for_each_depth),
-		DRAWN(a_referenced_group_is_two_look_ups_and_its_members_are_shared),
+		DRAWN(the_port_leads_to_the_groups_that_may_use_it),
+		DRAWN(a_port_that_two_groups_may_use_leads_to_a_chain_of_both),
+		DRAWN(more_groups_than_the_map_holds_are_asked_one_by_one),
+		DRAWN(the_field_that_leaves_fewer_boxes_comes_first),
 		DRAWN(every_class_of_a_reference_has_its_own_set),
 		DRAWN(delegated_prefixes_have_a_set_and_a_rule_of_their_own),
 		DRAWN(the_nodes_rules_return_and_know_the_port_before_dnat),
