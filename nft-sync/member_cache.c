@@ -6,15 +6,8 @@
 
 #define GENERATION_NONE UINT64_MAX
 
-struct entry {
-	char *group;
-	uint64_t generation;
-	struct member_image image;
-	bool used;
-};
-
 struct member_cache {
-	struct entry **entries; /* by group */
+	struct member_entry **entries; /* by group */
 	size_t count, capacity;
 	const struct resolution *resolution;
 };
@@ -24,7 +17,7 @@ struct member_cache *member_cache_new(void)
 	return calloc(1, sizeof(struct member_cache));
 }
 
-static void entry_free(struct entry *entry)
+static void entry_free(struct member_entry *entry)
 {
 	if (!entry)
 		return;
@@ -43,18 +36,36 @@ void member_cache_free(struct member_cache *cache)
 	free(cache);
 }
 
-void member_cache_begin(struct member_cache *cache, const struct resolution *resolution)
+static int bring_up_to_date(const struct member_cache *cache, struct member_entry *entry)
 {
-	cache->resolution = resolution;
-	for (size_t i = 0; i < cache->count; i++)
-		cache->entries[i]->used = false;
+	const struct member_set *members = resolution_members(cache->resolution, entry->group);
+	uint64_t generation = members ? members->generation : 0;
+	struct member_image image;
+	if (entry->generation == generation)
+		return 0;
+	int r = member_image_make(entry->group, members, &image);
+	if (r < 0)
+		return r;
+	member_image_unref(&entry->image);
+	entry->image = image;
+	entry->generation = generation;
+	return 0;
 }
 
-void member_cache_end(struct member_cache *cache)
+int member_cache_begin(struct member_cache *cache, const struct resolution *resolution)
+{
+	int r = 0;
+	cache->resolution = resolution;
+	for (size_t i = 0; r == 0 && i < cache->count; i++)
+		r = bring_up_to_date(cache, cache->entries[i]);
+	return r;
+}
+
+void member_cache_tidy(struct member_cache *cache)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < cache->count; i++) {
-		if (cache->entries[i]->used)
+		if (cache->entries[i]->holders > 0)
 			cache->entries[kept++] = cache->entries[i];
 		else
 			entry_free(cache->entries[i]);
@@ -64,13 +75,13 @@ void member_cache_end(struct member_cache *cache)
 
 static int compare_group(const void *key, const void *element)
 {
-	const struct entry *const *entry = element;
+	const struct member_entry *const *entry = element;
 	return strcmp(key, (*entry)->group);
 }
 
-static struct entry *find(const struct member_cache *cache, const char *group)
+static struct member_entry *find(const struct member_cache *cache, const char *group)
 {
-	struct entry **found = NULL;
+	struct member_entry **found = NULL;
 	if (cache->count)
 		found = bsearch(group, cache->entries, cache->count, sizeof(cache->entries[0]),
 		                compare_group);
@@ -82,7 +93,7 @@ static bool make_room(struct member_cache *cache)
 	if (cache->count < cache->capacity)
 		return true;
 	size_t capacity = cache->capacity ? 2 * cache->capacity : 64;
-	struct entry **larger = reallocarray(cache->entries, capacity, sizeof(struct entry *));
+	struct member_entry **larger = reallocarray(cache->entries, capacity, sizeof(*larger));
 	if (!larger)
 		return false;
 	cache->entries = larger;
@@ -90,9 +101,9 @@ static bool make_room(struct member_cache *cache)
 	return true;
 }
 
-static struct entry *add(struct member_cache *cache, const char *group)
+static struct member_entry *add(struct member_cache *cache, const char *group)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
+	struct member_entry *entry = calloc(1, sizeof(*entry));
 	if (!entry || !(entry->group = strdup(group)) || !make_room(cache)) {
 		entry_free(entry);
 		return NULL;
@@ -107,23 +118,19 @@ static struct entry *add(struct member_cache *cache, const char *group)
 	return entry;
 }
 
-const struct member_image *member_cache_get(struct member_cache *cache, const char *group)
+struct member_entry *member_cache_hold(struct member_cache *cache, const char *group)
 {
-	const struct member_set *members = resolution_members(cache->resolution, group);
-	uint64_t generation = members ? members->generation : 0;
-	struct member_image image;
-	struct entry *entry = find(cache, group);
+	struct member_entry *entry = find(cache, group);
 	if (!entry)
 		entry = add(cache, group);
-	if (!entry)
+	if (!entry || bring_up_to_date(cache, entry) < 0)
 		return NULL;
-	entry->used = true;
-	if (entry->generation == generation)
-		return &entry->image;
-	if (member_image_make(group, members, &image) < 0)
-		return NULL;
-	member_image_unref(&entry->image);
-	entry->image = image;
-	entry->generation = generation;
-	return &entry->image;
+	entry->holders++;
+	return entry;
+}
+
+void member_cache_release(struct member_entry *entry)
+{
+	if (entry)
+		entry->holders--;
 }

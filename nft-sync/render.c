@@ -434,7 +434,8 @@ int render(struct renderer *renderer, const struct resolution *resolution, struc
 	                      .context = context,
 	                      .err = err};
 	int status = r.image ? 0 : -ENOMEM;
-	rule_cache_begin(renderer->cache, resolution, model);
+	if (status == 0)
+		status = rule_cache_begin(renderer->cache, resolution, model);
 	/* A node without branch interfaces: an empty table, no hook, no packet is looked at. */
 	if (status == 0 && resolution->branch_count > 0)
 		status = draw(&r, model, previous);

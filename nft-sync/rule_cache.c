@@ -10,7 +10,7 @@
 
 /* A referenced group and which sets of prefixes it had when the rules were drawn. */
 struct cached_peer {
-	char *group;
+	struct member_entry *group;
 	unsigned shape;
 };
 
@@ -18,6 +18,8 @@ struct cached_peer {
 struct cached_rules {
 	uint64_t key;
 	uint64_t content;
+	uint64_t request;   /* the ids, as they were asked for last */
+	uint64_t validated; /* the generation of the model's rules when that was */
 	size_t elements;
 	struct rule_image *image;
 	struct cached_peer *peers; /* referenced groups: their members go into the image too */
@@ -40,7 +42,6 @@ struct rule_cache {
 	struct cached_digest *digests; /* by address of the group */
 	size_t digest_count, digest_capacity;
 	uint64_t rules_generation; /* of the digests */
-	const struct resolution *resolution;
 	struct model *model;
 	size_t count, compiled, elements;
 };
@@ -63,7 +64,7 @@ static void cached_rules_free(struct cached_rules *rules)
 	if (!rules)
 		return;
 	for (size_t i = 0; i < rules->peer_count; i++)
-		free(rules->peers[i].group);
+		member_cache_release(rules->peers[i].group);
 	free(rules->peers);
 	rule_image_free(rules->image);
 	free(rules);
@@ -96,12 +97,11 @@ static bool make_room(void **array, size_t count, size_t *capacity, size_t size)
 	return true;
 }
 
-void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
-                      struct model *model)
+int rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
+                     struct model *model)
 {
 	static uint64_t renderings; /* stamps are never used again, by whatever cache */
 	cache->stamp = ++renderings;
-	cache->resolution = resolution;
 	cache->model = model;
 	cache->count = cache->compiled = cache->elements = 0;
 	if (cache->rules_generation != model_rules_generation(model))
@@ -109,7 +109,7 @@ void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolut
 	cache->rules_generation = model_rules_generation(model);
 	for (size_t i = 0; i < cache->rule_count; i++)
 		cache->rules[i]->used = false;
-	member_cache_begin(cache->members, resolution);
+	return member_cache_begin(cache->members, resolution);
 }
 
 void rule_cache_end(struct rule_cache *cache)
@@ -122,7 +122,7 @@ void rule_cache_end(struct rule_cache *cache)
 			cached_rules_free(cache->rules[i]);
 	}
 	cache->rule_count = kept;
-	member_cache_end(cache->members);
+	member_cache_tidy(cache->members);
 	peer_chains_tidy(cache->peer_chains);
 }
 
@@ -213,14 +213,12 @@ static int gather_peers(struct rule_cache *cache, struct cached_rules *entry,
 	if (!entry->peers)
 		return -ENOMEM;
 	for (size_t i = 0; i < set->peer_count; i++) {
-		entry->peers[i].group = strdup(set->peers[i].id);
-		if (!entry->peers[i].group)
+		struct member_entry *group = member_cache_hold(cache->members, set->peers[i].id);
+		if (!group)
 			return -ENOMEM;
+		entry->peers[i] = (struct cached_peer){group, member_shape(&group->image)};
 		entry->peer_count++;
-		members[i] = member_cache_get(cache->members, set->peers[i].id);
-		if (!members[i])
-			return -ENOMEM;
-		entry->peers[i].shape = member_shape(members[i]);
+		members[i] = &group->image;
 	}
 	return 0;
 }
@@ -319,14 +317,11 @@ static int compile_rules(struct rule_cache *cache, const struct group_list *list
 }
 
 /* Whether a group now has, or no longer has, a set of prefixes: the rules must say so. */
-static bool members_changed_shape(struct rule_cache *cache, const struct cached_rules *entry)
+static bool members_changed_shape(const struct cached_rules *entry)
 {
-	for (size_t i = 0; i < entry->peer_count; i++) {
-		const struct member_image *members =
-			member_cache_get(cache->members, entry->peers[i].group);
-		if (!members || member_shape(members) != entry->peers[i].shape)
+	for (size_t i = 0; i < entry->peer_count; i++)
+		if (member_shape(&entry->peers[i].group->image) != entry->peers[i].shape)
 			return true;
-	}
 	return false;
 }
 
@@ -339,7 +334,7 @@ static int current_rules(struct rule_cache *cache, const struct group_list *list
 		place++;
 	bool known = place < cache->rule_count;
 	if (known && cache->rules[place]->content == list->content &&
-	    (cache->rules[place]->used || !members_changed_shape(cache, cache->rules[place]))) {
+	    !members_changed_shape(cache->rules[place])) {
 		*ret = cache->rules[place];
 		return 0;
 	}
@@ -359,18 +354,15 @@ static int current_rules(struct rule_cache *cache, const struct group_list *list
 	return 0;
 }
 
-static int add_members_to_image(struct rule_cache *cache, const struct cached_rules *entry,
-                                struct image *image)
+static int add_members_to_image(const struct cached_rules *entry, struct image *image,
+                                uint64_t stamp)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < entry->peer_count; i++) {
-		const struct member_image *members =
-			member_cache_get(cache->members, entry->peers[i].group);
-		if (!members)
-			r = -ENOMEM;
+		const struct member_image *members = &entry->peers[i].group->image;
 		for (int kind = 0; r == 0 && kind < MEMBER_KINDS; kind++)
 			if (members->sets[kind])
-				r = image_add_set_once(image, members->sets[kind], cache->stamp);
+				r = image_add_set_once(image, members->sets[kind], stamp);
 	}
 	return r;
 }
@@ -385,16 +377,53 @@ static int add_rules_to_image(const struct rule_image *rules, struct image *imag
 	return r;
 }
 
+static uint64_t digest_request(enum direction direction, enum rules_use use,
+                               const char *const *groups, size_t count)
+{
+	uint64_t digest = digest_u64(DIGEST_START, (uint64_t)direction << 8 | (uint64_t)use);
+	for (size_t i = 0; i < count; i++)
+		digest = digest_text(digest, groups[i]);
+	return digest;
+}
+
+/* The same ids, and no rule of the model has changed since: nothing needs to be looked up. */
+static struct cached_rules *unchanged_rules(const struct rule_cache *cache, uint64_t request)
+{
+	for (size_t i = 0; i < cache->rule_count; i++) {
+		struct cached_rules *entry = cache->rules[i];
+		if (entry->request == request && entry->validated == cache->rules_generation &&
+		    !members_changed_shape(entry))
+			return entry;
+	}
+	return NULL;
+}
+
+static int find_rules(struct rule_cache *cache, enum direction direction, enum rules_use use,
+                      const char *const *groups, size_t count, struct cached_rules **ret,
+                      struct error *err)
+{
+	struct group_list list;
+	uint64_t request = digest_request(direction, use, groups, count);
+	*ret = unchanged_rules(cache, request);
+	if (*ret)
+		return 0;
+	int r = gather_groups(cache, direction, use, groups, count, &list);
+	if (r == 0)
+		r = current_rules(cache, &list, direction, use, ret, err);
+	free(list.groups);
+	if (r == 0 && *ret) {
+		(*ret)->request = request;
+		(*ret)->validated = cache->rules_generation;
+	}
+	return r;
+}
+
 int rule_cache_render(struct rule_cache *cache, enum direction direction, enum rules_use use,
                       const char *const *groups, size_t group_count, struct image *image,
                       char *chain, struct error *err)
 {
-	struct group_list list;
 	struct cached_rules *entry = NULL;
-	int r = gather_groups(cache, direction, use, groups, group_count, &list);
-	if (r == 0)
-		r = current_rules(cache, &list, direction, use, &entry, err);
-	free(list.groups);
+	int r = find_rules(cache, direction, use, groups, group_count, &entry, err);
 	if (r < 0 || !entry || !entry->image || entry->image->chain_count == 0)
 		return error_set(err, r, "no memory for a rule set");
 	snprintf(chain, IMAGE_NAME_MAX, "%s", entry->image->chains[0]->name);
@@ -405,7 +434,7 @@ int rule_cache_render(struct rule_cache *cache, enum direction direction, enum r
 	cache->elements += entry->elements;
 	r = add_rules_to_image(entry->image, image, cache->stamp);
 	if (r == 0)
-		r = add_members_to_image(cache, entry, image);
+		r = add_members_to_image(entry, image, cache->stamp);
 	return r < 0 ? error_set(err, r, "no memory for a rule set") : 0;
 }
 

@@ -19,8 +19,8 @@ struct rule_cache *rule_cache_new(void);        /* NULL: no memory */
 void rule_cache_free(struct rule_cache *cache); /* accepts NULL */
 
 /* One rendering: what is not asked for between begin and end is forgotten at the end. */
-void rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
-                      struct model *model);
+int rule_cache_begin(struct rule_cache *cache, const struct resolution *resolution,
+                     struct model *model);
 void rule_cache_end(struct rule_cache *cache);
 
 /*
