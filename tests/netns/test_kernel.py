@@ -233,7 +233,7 @@ MEDDLING = {
     "a foreign element in a verdict map":
         "add element inet podsg egress {{ \"theirs0\" : drop }}",
     "a set of ours deleted and made as another kind":
-        "flush chain inet podsg {rules}; delete set inet podsg {peers}; "
+        "flush chain inet podsg {asker}; delete set inet podsg {peers}; "
         "add set inet podsg {peers} {{ type ipv6_addr; }}",
     "a chain of ours deleted":
         "flush map inet podsg rules-ingress; flush chain inet podsg {rules}; "
@@ -256,7 +256,8 @@ def meddled(rng, text):
     with Bare([POD]) as node, small(rng, node, NOT_OWNED) as daemon:
         documents.write(daemon.documents, "peers.json", documents.network_interfaces(peers(9)))
         daemon.start()
-        names = {"peers": f"members-{PEER}-4", "rules": rules_chain(daemon)}
+        names = {"peers": f"members-{PEER}-4", "asker": f"from-{PEER}",
+                 "rules": rules_chain(daemon)}
         daemon.process.send_signal(signal.SIGSTOP)
         try:
             node.nft(text.format(**names))
@@ -279,7 +280,8 @@ def meddled_all_the_time(rng):
         for number in range(60):
             text = MEDDLING[rng.choice(list(MEDDLING))]
             with contextlib.suppress(RuntimeError, StopIteration):
-                node.nft(text.format(peers=f"members-{PEER}-4", rules=rules_chain(daemon)))
+                node.nft(text.format(peers=f"members-{PEER}-4", asker=f"from-{PEER}",
+                                     rules=rules_chain(daemon)))
             changed(daemon, number, rng)
         daemon.write_sentinel(1)
         daemon.wait_sentinel(1)
