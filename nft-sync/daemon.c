@@ -87,6 +87,7 @@ static void read_files(struct daemon *daemon)
 		log_text(LOG_LEVEL_ERROR, "documents-not-read", failure.text);
 	if (changed)
 		daemon_apply(daemon);
+	sync_keep_copies(&daemon->sync);
 }
 
 static void files_cb(uv_poll_t *poll, int status, int events)
@@ -196,8 +197,7 @@ static int handles_start(struct daemon *daemon)
 	if (r == 0 && sync->files)
 		r = poll_start(daemon, &daemon->files, source_files_fd(sync->files), files_cb);
 	if (r == 0)
-		r = uv_timer_start(&daemon->period, period_cb, SOURCE_FILES_PERIOD * 1000,
-		                   SOURCE_FILES_PERIOD * 1000);
+		r = uv_timer_start(&daemon->period, period_cb, 0, SOURCE_FILES_PERIOD * 1000);
 	return r;
 }
 

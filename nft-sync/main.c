@@ -137,6 +137,7 @@ static int apply_once(const struct config *config, struct error *err)
 		r = sync_read_files(&sync, &changed, err);
 	if (r == 0)
 		r = sync_apply(&sync, err);
+	sync_keep_copies(&sync);
 	sync_close(&sync);
 	return r;
 }

@@ -99,19 +99,6 @@ static void fall_back(struct tracked_file *file, struct model *model, const char
 	set_state(file, SOURCE_FILE_BROKEN, why);
 }
 
-static void keep_copy(struct tracked_file *file, const char *text, size_t length)
-{
-	struct error err = {0};
-
-	if (file->state_directory[0] != '\0')
-		(void)document_copy_keep(file->state_directory, file->name, text, length,
-		                         &file->identity.modified, &err);
-	if (strcmp(file->copy_error, err.text) == 0)
-		return;
-	(void)snprintf(file->copy_error, sizeof(file->copy_error), "%s", err.text);
-	file->news = true;
-}
-
 static int load_text(struct tracked_file *file, struct model *model, const char *text,
                      size_t length, struct error *err)
 {
@@ -144,12 +131,45 @@ int tracked_file_load(struct tracked_file *file, struct model *model, bool *chan
 	if (ret == 0) {
 		*changed = true;
 		set_state(file, SOURCE_FILE_GOOD, "");
-		keep_copy(file, text, length);
+		file->copy_due = file->state_directory[0] != '\0';
 	} else {
 		fall_back(file, model, err.text, changed);
 	}
 	free(text);
 	return 0;
+}
+
+static int copy_text(struct tracked_file *file, struct error *err)
+{
+	struct file_identity identity = {0};
+	char *text = NULL;
+	size_t length = 0;
+	int ret = file_read(file->path, DOCUMENT_SIZE_MAX, &text, &length, err);
+
+	/* Another version by now: it is news, and will be due when it has been loaded. */
+	if (file_identity_of(file->path, &identity) < 0 ||
+	    !identity_equal(&identity, &file->identity))
+		ret = -ESTALE;
+	if (ret == 0)
+		ret = document_copy_keep(file->state_directory, file->name, text, length,
+		                         &file->identity.modified, err);
+	free(text);
+	return ret;
+}
+
+void tracked_file_keep_copy(struct tracked_file *file)
+{
+	struct error err = {0};
+
+	if (!file->copy_due)
+		return;
+	int ret = copy_text(file, &err);
+
+	file->copy_due = ret < 0 && ret != -ESTALE;
+	if (ret == -ESTALE || strcmp(file->copy_error, err.text) == 0)
+		return;
+	(void)snprintf(file->copy_error, sizeof(file->copy_error), "%s", err.text);
+	file->news = true;
 }
 
 int tracked_file_look(struct tracked_file *file, struct model *model, bool patient, bool *changed)

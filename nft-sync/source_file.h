@@ -34,8 +34,9 @@ struct tracked_file {
 	size_t objects;
 	size_t warnings;
 	bool news;
-	bool listed;  /* seen in the directory */
-	bool touched; /* an event named it */
+	bool copy_due; /* what is in force has no copy yet */
+	bool listed;   /* seen in the directory */
+	bool touched;  /* an event named it */
 };
 
 struct tracked_file *tracked_file_new(const char *directory, const char *state_directory,
@@ -48,6 +49,9 @@ int tracked_file_load(struct tracked_file *file, struct model *model, bool *chan
 /* The same where it is not the version known. patient: a file that was written to just now may be
  * half a file; leave it for the next look. */
 int tracked_file_look(struct tracked_file *file, struct model *model, bool patient, bool *changed);
+
+/* Copies the version in force, if it has no copy and is still the one in the directory. */
+void tracked_file_keep_copy(struct tracked_file *file);
 
 /* Its directory is away, why says so: what is in force stays, or the copy comes in. */
 void tracked_file_miss(struct tracked_file *file, struct model *model, const char *why,

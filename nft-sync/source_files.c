@@ -366,6 +366,15 @@ int source_files_fd(const struct source_files *source)
 	return source->inotify;
 }
 
+void source_files_keep_copies(struct source_files *source)
+{
+	for (size_t i = 0; i < source->file_count; i++) {
+		source->files[i]->news = false;
+		tracked_file_keep_copy(source->files[i]);
+	}
+	(void)show(source);
+}
+
 const struct source_file *source_files_list(const struct source_files *source, size_t *count)
 {
 	*count = source->list != NULL ? source->file_count : 0;

@@ -54,6 +54,13 @@ int source_files_fd(const struct source_files *source);
 int source_files_read(struct source_files *source, struct model *model, bool *changed,
                       struct error *err);
 
+/*
+ * Copies what was loaded and has no copy yet. Call it when the rules are in force: they don't wait
+ * for a disk; and now and then, for copies that failed. news says which copies failed now, or no
+ * longer do.
+ */
+void source_files_keep_copies(struct source_files *source);
+
 const struct source_file *source_files_list(const struct source_files *source, size_t *count);
 
 /* What is wrong with the directory as such; "" = nothing. */

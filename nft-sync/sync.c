@@ -105,14 +105,12 @@ static void note_file(const struct source_file *file)
 {
 	char state[64];
 	char text[1100];
-	char copy[1100];
 	bool good = file->state == SOURCE_FILE_GOOD;
 	log_event(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
 	          good ? "document-loaded" : "document-refused",
-	          "file=%s in-force=%s objects=%zu%s%s", file->name,
+	          "file=%s in-force=%s objects=%zu%s", file->name,
 	          log_quote(source_file_state_name(file->state), state, sizeof(state)),
-	          file->objects, optional("text", file->error, text, sizeof(text)),
-	          optional("no-copy", file->copy_error, copy, sizeof(copy)));
+	          file->objects, optional("text", file->error, text, sizeof(text)));
 }
 
 int sync_read_files(struct sync *sync, bool *changed, struct error *err)
@@ -127,6 +125,22 @@ int sync_read_files(struct sync *sync, bool *changed, struct error *err)
 		if (files[i].news)
 			note_file(&files[i]);
 	return r;
+}
+
+void sync_keep_copies(struct sync *sync)
+{
+	char text[1100];
+	size_t count;
+	if (!sync->files)
+		return;
+	source_files_keep_copies(sync->files);
+	const struct source_file *files = source_files_list(sync->files, &count);
+	for (size_t i = 0; i < count; i++)
+		if (files[i].news)
+			log_event(files[i].copy_error[0] ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+			          files[i].copy_error[0] ? "copy-not-kept" : "copy-kept",
+			          "file=%s%s", files[i].name,
+			          optional("text", files[i].copy_error, text, sizeof(text)));
 }
 
 int sync_read_host(struct sync *sync, bool *changed, struct error *err)

@@ -57,6 +57,8 @@ void sync_close(struct sync *sync);
 
 /* Reads the sources; *changed says whether there is something to resolve anew. */
 int sync_read_files(struct sync *sync, bool *changed, struct error *err);
+/* What can wait until the rules are in force: copies of good documents. */
+void sync_keep_copies(struct sync *sync);
 int sync_read_host(struct sync *sync, bool *changed, struct error *err);
 /* Reads who else changed the kernel's rule set; *changed: our table. */
 void sync_read_watch(struct sync *sync, bool *changed);

@@ -61,6 +61,7 @@ static void start(struct place *place)
 
 static void stop(struct place *place)
 {
+	source_files_keep_copies(place->source);
 	source_files_close(place->source);
 	model_free(place->model);
 }
@@ -194,6 +195,7 @@ static void a_removed_file_leaves_the_model_and_its_copy_goes(void **state)
 
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
+	source_files_keep_copies(place->source);
 	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), 0);
 	assert_int_equal(unlink(path_of(place, "documents/a.yaml")), 0);
 	read_source(place);
@@ -279,9 +281,40 @@ static void a_copy_that_cannot_be_kept_is_only_reported(void **state)
 	assert_int_equal(rmdir(path_of(place, "state")), 0);
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
+	source_files_keep_copies(place->source);
 	assert_true(has_group(place, "sg-1"));
 	assert_int_equal(only_file(place)->state, SOURCE_FILE_GOOD);
 	assert_true(only_file(place)->copy_error[0] != '\0');
+}
+
+static void a_copy_that_could_not_be_kept_is_tried_again(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(rmdir(path_of(place, "state")), 0);
+	write_file(place, "documents/a.yaml", GROUP("sg-1"));
+	read_source(place);
+	source_files_keep_copies(place->source);
+	assert_true(only_file(place)->news);
+	source_files_keep_copies(place->source);
+	assert_false(only_file(place)->news);
+	assert_int_equal(mkdir(path_of(place, "state"), 0700), 0);
+	source_files_keep_copies(place->source);
+	assert_true(only_file(place)->news);
+	assert_string_equal(only_file(place)->copy_error, "");
+	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), 0);
+}
+
+/* What was loaded is not what is there now: the copy must not be ahead of what is in force. */
+static void a_file_that_changed_since_it_was_loaded_is_not_copied(void **state)
+{
+	struct place *place = *state;
+
+	write_file(place, "documents/a.yaml", GROUP("sg-1"));
+	read_source(place);
+	write_file(place, "documents/a.yaml", "not: [a, document");
+	source_files_keep_copies(place->source);
+	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), -1);
 }
 
 static void a_directory_that_comes_late_is_found_by_looking(void **state)
@@ -431,6 +464,8 @@ int main(void)
 		TEST(without_a_copy_nothing_of_a_broken_file_is_in_force),
 		TEST(a_broken_copy_is_not_taken),
 		TEST(a_copy_that_cannot_be_kept_is_only_reported),
+		TEST(a_copy_that_could_not_be_kept_is_tried_again),
+		TEST(a_file_that_changed_since_it_was_loaded_is_not_copied),
 		TEST(a_directory_that_comes_late_is_found_by_looking),
 		TEST(of_a_directory_that_goes_away_everything_stays_in_force),
 		TEST(after_a_restart_the_copies_stand_in_for_a_directory_that_is_away),
