@@ -99,7 +99,8 @@ struct selector_requirement {
 struct selector {
 	struct selector_requirement *requirements;
 	size_t count;
-	bool invalid; /* could not be understood: matches nothing (amazon-vpc-resource-controller-k8s does so) */
+	bool invalid; /* could not be understood: matches nothing
+	                 (amazon-vpc-resource-controller-k8s does so) */
 };
 
 struct security_group_policy {
