@@ -258,6 +258,8 @@ static void judgement_sentence(const struct judgement *j, char *text, size_t siz
 		rule_sentence(j, text, size);
 	else if (j->reason == REASON_EXEMPT)
 		snprintf(text, size, "allowed: exempt (%s)", exemption_names[j->exemption]);
+	else if (j->reason == REASON_CLOSED && j->branch->too_many_rules[j->direction])
+		snprintf(text, size, "dropped: its groups have too many rules, it is closed");
 	else
 		snprintf(text, size, "%s", reason_texts[j->reason]);
 }

@@ -241,7 +241,9 @@ static bool judge_node_groups(const struct end *end)
 	const struct resolution *resolution = end->resolution;
 	struct judgement *judgement = end->judgement;
 
-	if (!node_groups_are_asked(end) ||
+	if (!node_groups_are_asked(end))
+		return false;
+	if (!resolution->node_too_many_rules[judgement->direction] &&
 	    groups_permit(end, resolution->node_groups, resolution->node_group_count,
 	                  port_in_fabric(end), &judgement->node_group, &judgement->node_rule))
 		return false;
@@ -250,7 +252,10 @@ static bool judge_node_groups(const struct end *end)
 
 static bool judge_closed(const struct end *end)
 {
-	if (end->judgement->branch->state != BRANCH_CLOSED)
+	const struct judgement *judgement = end->judgement;
+
+	if (judgement->branch->state != BRANCH_CLOSED &&
+	    !judgement->branch->too_many_rules[judgement->direction])
 		return false;
 	return settle(end, false, REASON_CLOSED);
 }

@@ -38,7 +38,7 @@ enum verdict_reason {
 	REASON_PATH,         /* dropped: strict path */
 	REASON_NO_RULE,      /* dropped: no rule of its groups */
 	REASON_NODE_NO_RULE, /* dropped: no rule of the node's groups */
-	REASON_CLOSED,       /* dropped: none of its groups is known */
+	REASON_CLOSED,       /* dropped: none of its groups is known, or too many rules */
 	REASON_CLAIMED,      /* dropped: a newer pod has its address or interface */
 };
 

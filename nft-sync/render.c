@@ -89,7 +89,7 @@ static const struct {
 #define BRANCH_SETS (sizeof(branch_sets) / sizeof(branch_sets[0]))
 
 struct rendering {
-	const struct resolution *resolution;
+	struct resolution *resolution;
 	struct rule_cache *cache;
 	struct image *image;
 	struct image_set *sets[BRANCH_SETS];
@@ -254,7 +254,7 @@ static int add_entries(struct rendering *r, const struct branch *branch)
 }
 
 /* An interface whose rules can't be had stays without: closed, and somebody is told. */
-static int add_rules(struct rendering *r, const struct branch *branch, enum direction direction)
+static int add_rules(struct rendering *r, struct branch *branch, enum direction direction)
 {
 	char chain[IMAGE_NAME_MAX];
 	char sentence[768];
@@ -262,6 +262,7 @@ static int add_rules(struct rendering *r, const struct branch *branch, enum dire
 	enum branch_set set = direction == DIRECTION_EGRESS ? RULES_EGRESS : RULES_INGRESS;
 	int status = rule_cache_render(r->cache, direction, RULES_OF_BRANCH, branch->groups,
 	                               branch->group_count, r->image, chain, &failure);
+	branch->too_many_rules[direction] = status == -E2BIG;
 	if (status == -E2BIG) {
 		snprintf(sentence, sizeof(sentence), "pod %s/%s is closed for %s: %s",
 		         branch->namespace, branch->pod, direction_name(direction), failure.text);
@@ -279,7 +280,7 @@ static bool is_shadowed(const struct resolution *resolution, const struct branch
 	return resolution_branch(resolution, branch->interface) != branch;
 }
 
-static int add_branch(struct rendering *r, const struct branch *branch)
+static int add_branch(struct rendering *r, struct branch *branch)
 {
 	if (is_shadowed(r->resolution, branch))
 		return 0;
@@ -383,7 +384,8 @@ static bool node_groups_known(const struct resolution *resolution, struct model 
 static int add_node_rules(struct rendering *r, struct model *model, enum direction direction,
                           char chain[static IMAGE_NAME_MAX])
 {
-	const struct resolution *resolution = r->resolution;
+	struct resolution *resolution = r->resolution;
+	char sentence[768];
 	chain[0] = '\0';
 	if (resolution->config->standard_node_groups == NODE_GROUPS_NEVER ||
 	    !node_groups_known(resolution, model))
@@ -391,6 +393,14 @@ static int add_node_rules(struct rendering *r, struct model *model, enum directi
 	struct error failure = {0};
 	int status = rule_cache_render(r->cache, direction, RULES_OF_NODE, resolution->node_groups,
 	                               resolution->node_group_count, r->image, chain, &failure);
+	resolution->node_too_many_rules[direction] = status == -E2BIG;
+	if (status == -E2BIG) {
+		snprintf(sentence, sizeof(sentence), "the node's groups permit nothing for %s: %s",
+		         direction_name(direction), failure.text);
+		r->say(r->context, sentence);
+		snprintf(chain, IMAGE_NAME_MAX, "drop-%s-" DROP_NODE, direction_name(direction));
+		return 0;
+	}
 	return status < 0 ? error_set(r->err, status, "the node's groups: %s", failure.text) : 0;
 }
 
@@ -423,7 +433,7 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 	return status;
 }
 
-int render(struct renderer *renderer, const struct resolution *resolution, struct model *model,
+int render(struct renderer *renderer, struct resolution *resolution, struct model *model,
            const struct image *previous, struct image **ret, struct render_report *report,
            void (*say)(void *context, const char *problem), void *context, struct error *err)
 {

@@ -40,9 +40,10 @@ struct render_report {
 
 /*
  * previous (NULL: none) lends what did not change. A rule set that can't be compiled (-E2BIG)
- * closes the interfaces that need it and is named in a problem sentence given to say.
+ * closes the interfaces that need it, which the resolution then says, and is named in a problem
+ * sentence given to say.
  */
-int render(struct renderer *renderer, const struct resolution *resolution, struct model *model,
+int render(struct renderer *renderer, struct resolution *resolution, struct model *model,
            const struct image *previous, struct image **ret, struct render_report *report,
            void (*say)(void *context, const char *problem), void *context, struct error *err);
 

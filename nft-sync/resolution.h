@@ -5,8 +5,8 @@
 /*
  * What the documents mean for this node: its branch interfaces with their groups and modes, the
  * node's own groups, the members of every group that a rule in use refers to. Made anew as a whole
- * from the model and the facts of the host; immutable; the renderer, explain, the control socket
- * and branches.json read it.
+ * from the model and the facts of the host; immutable, but that the renderer says what it could not
+ * draw. The renderer, explain, the control socket and branches.json read it.
  */
 
 #include "common/arena.h"
@@ -44,6 +44,7 @@ struct branch {
 	size_t address_count;
 	const char **groups; /* ids, first-occurrence order; unknown ones too */
 	size_t group_count;
+	bool too_many_rules[DIRECTIONS]; /* set by the renderer: closed in that direction */
 };
 
 /* A group that a rule in use refers to, and who belongs to it. */
@@ -65,6 +66,7 @@ struct resolution {
 	const char *primary_interface; /* "" = unknown */
 	const char **node_groups;      /* ids; none = unknown: standardNodeGroups is skipped */
 	size_t node_group_count;
+	bool node_too_many_rules[DIRECTIONS]; /* set by the renderer: they permit nothing */
 	struct prefix *node_addresses;
 	size_t node_address_count;
 	const char **problems; /* sentences for the status: missing groups, differing groups, … */

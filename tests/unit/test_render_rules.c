@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "nft-sync/judge.h"
 #include "nft-sync/render_members.h"
 #include "tests/unit/drawing.h"
 
@@ -374,16 +376,17 @@ static void ids_that_nft_cannot_read_are_replaced_in_names(void **state)
 }
 
 /* More boxes than a rule set may have: many ports for every entry of a long list. */
-static char *too_many_rules(void)
+static char *too_many_rules(const char *group)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	(void)fputs("SecurityGroups:\n- {GroupId: sg-1, GroupName: g, IpPermissionsEgress: [], "
-	            "IpPermissions: [",
-	            out);
+	(void)fprintf(out,
+	              "SecurityGroups:\n- {GroupId: %s, GroupName: g, IpPermissionsEgress: [], "
+	              "IpPermissions: [",
+	              group);
 	for (unsigned port = 1; port <= 200; port++)
 		(void)fprintf(out,
 		              "%s{IpProtocol: tcp, FromPort: %u, ToPort: %u, "
@@ -408,10 +411,30 @@ static char *long_list(void)
 	return text;
 }
 
+/* A connection that the rules permit, by the primary interface. */
+static void judge_connection(struct verdict *ret)
+{
+	const struct judge_rules rules = {.group = model_judge_group,
+	                                  .prefix_list = model_judge_prefix_list,
+	                                  .context = drawing.setting.model};
+	struct packet packet = {.in = "eth0",
+	                        .protocol = IPPROTO_TCP,
+	                        .source_port = 40000,
+	                        .port = 2,
+	                        .original_port = 2,
+	                        .hop_limit = 64};
+
+	packet.out = setting_branch(&drawing.setting, "ns/pod")->interface;
+	assert_int_equal(address_parse("10.0.0.9", &packet.source), 0);
+	assert_int_equal(address_parse("10.0.0.5", &packet.destination), 0);
+	judge(drawing.setting.resolution, &rules, &packet, ret);
+}
+
 static void an_interface_whose_rules_are_too_many_is_closed_and_somebody_is_told(void **state)
 {
-	char *groups = too_many_rules();
+	char *groups = too_many_rules("sg-1");
 	char *list = long_list();
+	struct verdict verdict;
 
 	(void)state;
 	setting_put(&drawing.setting, "list.yaml", list);
@@ -420,6 +443,9 @@ static void an_interface_whose_rules_are_too_many_is_closed_and_somebody_is_told
 	assert_int_not_equal(drawing_rules(&drawing, DIRECTION_EGRESS, "ns/pod")[0], '\0');
 	assert_non_null(strstr(drawing.problem, "is closed for ingress: "));
 	assert_non_null(strstr(drawing.problem, "pod ns/"));
+	judge_connection(&verdict);
+	assert_false(verdict.permitted);
+	assert_int_equal(verdict.ends[0].reason, REASON_CLOSED);
 	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "")));
 	assert_int_not_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod")[0], '\0');
 	assert_string_equal(drawing.problem, "");
@@ -428,6 +454,27 @@ static void an_interface_whose_rules_are_too_many_is_closed_and_somebody_is_told
 }
 
 #define DRAWN(test) cmocka_unit_test_setup_teardown(test, open_drawing, close_drawing)
+
+static void node_groups_with_too_many_rules_permit_nothing_and_leave_the_rest_in_force(void **state)
+{
+	char *groups = too_many_rules("sg-n");
+	char *list = long_list();
+	struct verdict verdict;
+
+	(void)state;
+	setting_put(&drawing.setting, "list.yaml", list);
+	setting_put(&drawing.setting, "node.yaml", groups);
+	draw(CLUSTER("sg-1"), GROUPS(GROUP("sg-1", "{IpProtocol: '-1', " ANYWHERE "}")));
+	assert_int_not_equal(drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod")[0], '\0');
+	assert_non_null(strstr(drawing_block(&drawing, "chain standard-ingress-judge"),
+	                       "iifname \"eth0\" jump drop-ingress-node-groups\n"));
+	assert_non_null(strstr(drawing.problem, "the node's groups permit nothing for ingress: "));
+	judge_connection(&verdict);
+	assert_false(verdict.permitted);
+	assert_int_equal(verdict.ends[0].reason, REASON_NODE_NO_RULE);
+	free(groups);
+	free(list);
+}
 
 int main(void)
 {
@@ -446,6 +493,7 @@ int main(void)
 		DRAWN(other_rules_have_another_name),
 		cmocka_unit_test(ids_that_nft_cannot_read_are_replaced_in_names),
 		DRAWN(an_interface_whose_rules_are_too_many_is_closed_and_somebody_is_told),
+		DRAWN(node_groups_with_too_many_rules_permit_nothing_and_leave_the_rest_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
