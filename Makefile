@@ -32,7 +32,7 @@ WARNINGS += -Werror
 endif
 
 # The distribution's names are in packaging/dependencies.
-PACKAGES := libnftnl libmnl libuv libcjson yaml-0.1 libnetfilter_conntrack
+PACKAGES := libnftnl libmnl libuv libcjson yaml-0.1 libnetfilter_conntrack libcurl expat libsystemd
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)

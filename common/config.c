@@ -13,6 +13,7 @@
 #define CONFIG_SIZE_MAX (1U << 20)
 #define CONFIG_MEMORY_MAX (1U << 20)
 #define HOST_NAME_SIZE 256
+#define EC2_REFRESH 30000 /* milliseconds */
 
 const char *const exemption_names[EXEMPTIONS] = {
 	[EXEMPT_IMDS] = "imds",
@@ -139,6 +140,13 @@ static bool is_endpoint(const char *text)
 	return address_parse(address, &parsed) == 0 && port >= 1 && port <= 65535;
 }
 
+static bool is_url(const char *text)
+{
+	bool http = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+
+	return http && is_name(text) && strchr(text, '@') == NULL;
+}
+
 static void set_version(struct schema *schema, const struct schema_key *key,
                         const struct schema_value *value)
 {
@@ -195,8 +203,12 @@ static const struct schema_key keys[] = {
 	{"exempt.hairpin", EXEMPTION(EXEMPT_HAIRPIN)},
 	{"sources.files.directory",
          TEXT(files.directory, is_optional_path, ABSOLUTE ", or \"\" for none")},
-	{"sources.kubernetes", .set = schema_set_foreign},
-	{"sources.ec2", .set = schema_set_foreign},
+	{"sources.kubernetes.kubeconfig",
+         TEXT(kubernetes.kubeconfig, is_optional_path, ABSOLUTE ", or \"\" for none")},
+	{"sources.kubernetes.inCluster", schema_set_flag, AT(kubernetes.in_cluster)},
+	{"sources.ec2.region", TEXT(ec2.region, is_name, "the name of a region")},
+	{"sources.ec2.endpoint", TEXT(ec2.endpoint, is_url, "an http or https URL")},
+	{"sources.ec2.refresh", schema_set_duration, AT(ec2.refresh), .min = 1000, .max = 86400000},
 	{"nftSync.table", TEXT(nft_sync.table, is_table, "an nftables identifier")},
 	{"nftSync.socket", TEXT(nft_sync.socket, is_socket, ABSOLUTE " of at most 107 bytes")},
 	{"nftSync.branches", TEXT(nft_sync.branches, is_path, ABSOLUTE)},
@@ -206,7 +218,10 @@ static const struct schema_key keys[] = {
 	{"nftSync.dropLog.group", schema_set_u16, AT(nft_sync.drop_log.group), .max = UINT16_MAX},
 	{"nftSync.dropLog.perSecond", schema_set_u32, AT(nft_sync.drop_log.per_second),
          .max = 1000000},
-	{"dns", .set = schema_set_foreign},
+	{"dns.clusterServers", schema_set_addresses,
+         LIST(dns.cluster_servers, dns.cluster_server_count)},
+	{"dns.listen", .set = schema_set_foreign_value},
+	{"dns.memory", .set = schema_set_foreign_value},
 	{"hooks", .set = schema_set_foreign},
 };
 
@@ -228,6 +243,8 @@ static struct config *config_new(void)
 		.enforce_without_eni = true,
 		.veth_prefix = "eni",
 		.files = {.directory = "/var/lib/podsg/documents"},
+		.kubernetes = {.kubeconfig = ""},
+		.ec2 = {.region = "", .endpoint = ""},
 		.nft_sync = {.table = "podsg",
 	                     .socket = "/run/podsg/nft-sync.sock",
 	                     .branches = "/run/podsg/branches.json",
@@ -239,6 +256,15 @@ static struct config *config_new(void)
 	for (size_t i = 0; i < EXEMPTIONS; i++)
 		config->exempt[i] = true;
 	return config;
+}
+
+/* An empty section turns nothing on: the default configuration shows one. */
+static void fill_ec2(struct config *config)
+{
+	config->ec2.enabled = config->ec2.region[0] != '\0' || config->ec2.endpoint[0] != '\0' ||
+	                      config->ec2.refresh != 0;
+	if (config->ec2.refresh == 0)
+		config->ec2.refresh = EC2_REFRESH;
 }
 
 static int fill_host_name(struct config *config, struct error *err)
@@ -275,6 +301,8 @@ int config_parse(const char *name, const char *text, size_t length, struct confi
 		return error_set(err, -ENOMEM, "%s: out of memory", name);
 	schema.arena = config->arena;
 	result = schema_read(&schema, text, length);
+	if (result == 0)
+		fill_ec2(config);
 	if (result == 0)
 		result = fill_host_name(config, err);
 	if (result < 0) {

@@ -53,6 +53,20 @@ struct config {
 		const char *directory; /* "" = off */
 	} files;
 	struct {
+		const char *kubeconfig; /* "" = none */
+		bool in_cluster;        /* neither: the source is off */
+	} kubernetes;
+	struct {
+		bool enabled;
+		const char *region;   /* "" = the environment's, the profile's or the instance's */
+		const char *endpoint; /* "" = EC2's own of the region */
+		uint32_t refresh;     /* milliseconds */
+	} ec2;
+	struct {
+		struct prefix *cluster_servers; /* none = the source finds them */
+		size_t cluster_server_count;
+	} dns;
+	struct {
 		const char *table;
 		const char *socket;
 		const char *branches;
@@ -69,8 +83,8 @@ struct config {
 extern const char *const exemption_names[EXEMPTIONS]; /* as the configuration spells them */
 const char *mode_name(enum mode mode);
 
-/* path NULL: defaults only. Sections of other parts (sources.kubernetes, sources.ec2, dns, hooks)
- * are known keys and skipped. Errors have file, line, key, value and rule. */
+/* path NULL: defaults only. What other parts read (dns, hooks) is known and skipped. Errors have
+ * file, line, key, value and rule. */
 int config_load(const char *path, struct config **ret, struct error *err);
 /* path NULL: the default path, and where no file is there the defaults. */
 int config_find(const char *path, struct config **ret, struct error *err);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -70,6 +71,14 @@ void schema_set_foreign(struct schema *schema, const struct schema_key *key,
 	(void)key;
 	if (!cJSON_IsObject(value->tree))
 		schema_refuse(schema, value, "expected a section");
+}
+
+void schema_set_foreign_value(struct schema *schema, const struct schema_key *key,
+                              const struct schema_value *value)
+{
+	(void)schema;
+	(void)key;
+	(void)value;
 }
 
 void schema_set_text(struct schema *schema, const struct schema_key *key,
@@ -166,6 +175,37 @@ void schema_set_u32(struct schema *schema, const struct schema_key *key,
 
 	if (read_number(schema, key, value, &number))
 		*(uint32_t *)slot(schema, key->offset) = number;
+}
+
+/* The factor of a unit of time in milliseconds, 0 for anything else. */
+static uint32_t duration_unit(const char *text)
+{
+	static const struct {
+		const char *name;
+		uint32_t milliseconds;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name) == 0)
+			return units[i].milliseconds;
+	}
+	return 0;
+}
+
+void schema_set_duration(struct schema *schema, const struct schema_key *key,
+                         const struct schema_value *value)
+{
+	const char *text = cJSON_IsString(value->tree) ? value->tree->valuestring : "";
+	size_t digits = strspn(text, "0123456789");
+	uint64_t number = digits > 0 && digits < 10 ? strtoul(text, NULL, 10) : 0;
+	uint64_t milliseconds = number * duration_unit(text + digits);
+
+	if (milliseconds >= key->min && milliseconds <= key->max && milliseconds > 0)
+		*(uint32_t *)slot(schema, key->offset) = (uint32_t)milliseconds;
+	else
+		schema_refuse(schema, value,
+		              "expected a time like 500ms, 30s or 5m, %u ms to %u ms", key->min,
+		              key->max);
 }
 
 /* Room for the list in the arena; its elements are the tree's children. */

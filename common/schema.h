@@ -67,9 +67,11 @@ SCHEMA_SETTER(schema_set_choice);      /* an enum of the size of an int */
 SCHEMA_SETTER(schema_set_choice_flag); /* bool: the second of two choices */
 SCHEMA_SETTER(schema_set_u16);
 SCHEMA_SETTER(schema_set_u32);
-SCHEMA_SETTER(schema_set_names);     /* const char ** and count */
-SCHEMA_SETTER(schema_set_addresses); /* struct prefix * and count */
-SCHEMA_SETTER(schema_set_prefixes);  /* struct prefix * and count */
-SCHEMA_SETTER(schema_set_foreign);   /* a section of another part: nothing is kept */
+SCHEMA_SETTER(schema_set_names);         /* const char ** and count */
+SCHEMA_SETTER(schema_set_addresses);     /* struct prefix * and count */
+SCHEMA_SETTER(schema_set_prefixes);      /* struct prefix * and count */
+SCHEMA_SETTER(schema_set_duration);      /* uint32_t, milliseconds: "500ms", "30s", "5m", "1h" */
+SCHEMA_SETTER(schema_set_foreign);       /* a section of another part: nothing is kept */
+SCHEMA_SETTER(schema_set_foreign_value); /* likewise, a key */
 
 #endif
