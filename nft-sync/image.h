@@ -115,6 +115,7 @@ struct statement {
 	enum field fields[IMAGE_FIELDS_MAX];
 	uint8_t family;
 	uint8_t protocol;
+	uint8_t mask; /* bits that stay of the key's IPv6 address before it is looked up; 0: all */
 	uint16_t low, high;
 	uint32_t number;
 	enum verdict_code verdict;

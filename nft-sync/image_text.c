@@ -162,10 +162,22 @@ static void print_set(FILE *out, const struct image_set *set)
 	fputs(set->count > 0 ? " }\n\t}\n" : "\t}\n", out);
 }
 
+static void print_mask(FILE *out, unsigned length)
+{
+	uint8_t mask[16] = {0};
+	char text[INET6_ADDRSTRLEN];
+	for (unsigned i = 0; i < length; i++)
+		mask[i / 8] |= (uint8_t)(0x80U >> (i % 8));
+	fprintf(out, " & %s", inet_ntop(AF_INET6, mask, text, sizeof(text)));
+}
+
 static void print_key(FILE *out, const struct statement *s)
 {
-	for (unsigned i = 0; i < IMAGE_FIELDS_MAX && s->fields[i]; i++)
+	for (unsigned i = 0; i < IMAGE_FIELDS_MAX && s->fields[i]; i++) {
 		fprintf(out, "%s%s", i > 0 ? " . " : "", field_texts[s->fields[i]]);
+		if (s->mask && field_type(s->fields[i]) == KEY_ADDRESS6)
+			print_mask(out, s->mask);
+	}
 }
 
 static const char *protocol_text(uint8_t protocol)

@@ -94,6 +94,24 @@ static void make_mask(struct maker *maker, uint32_t mask, uint32_t xor)
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &xor, sizeof(xor));
 }
 
+/* Keeps the first bits of an IPv6 address in a register. */
+static void make_address_mask(struct maker *maker, uint32_t at, unsigned length)
+{
+	uint8_t mask[16] = {0};
+	uint8_t zero[16] = {0};
+	struct nftnl_expr *e = expression(maker, "bitwise");
+	if (!e)
+		return;
+	for (unsigned i = 0; i < length; i++)
+		mask[i / 8] |= (uint8_t)(0x80U >> (i % 8));
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, at);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, at);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, mask, sizeof(mask));
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, sizeof(zero));
+}
+
 static void make_family(struct maker *maker, uint8_t family)
 {
 	uint8_t nfproto = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
@@ -180,8 +198,12 @@ static void make_key(struct maker *maker, const struct statement *s)
 	if (protocol)
 		make_protocol(maker, protocol);
 	unsigned offset = 0;
-	for (unsigned i = 0; i < IMAGE_FIELDS_MAX && s->fields[i]; i++)
+	for (unsigned i = 0; i < IMAGE_FIELDS_MAX && s->fields[i]; i++) {
+		uint32_t at = register_at(offset);
 		make_field(maker, s->fields[i], &offset);
+		if (s->mask && field_type(s->fields[i]) == KEY_ADDRESS6)
+			make_address_mask(maker, at, s->mask);
+	}
 }
 
 static struct nftnl_expr *make_lookup(struct maker *maker, const struct statement *s)

@@ -37,6 +37,13 @@ struct image_rule *match_set(struct image_rule *rule, const char *set, enum fiel
 	return use_set(rule, STATEMENT_LOOKUP, set, (enum field[]){first, second, third});
 }
 
+struct image_rule *mask_address(struct image_rule *rule, unsigned length)
+{
+	if (rule)
+		rule->statements[rule->count - 1].mask = (uint8_t)length;
+	return rule;
+}
+
 struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum field first,
                                enum field second, enum field third)
 {

@@ -11,6 +11,8 @@
 
 struct image_rule *match_set(struct image_rule *rule, const char *set, enum field first,
                              enum field second, enum field third);
+/* Of the address in the look-up said last, only so many bits count; 0: all. */
+struct image_rule *mask_address(struct image_rule *rule, unsigned length);
 struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum field first,
                                enum field second, enum field third);
 struct image_rule *match_in(struct image_rule *rule, const char *interface);

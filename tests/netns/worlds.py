@@ -117,15 +117,27 @@ def random_permission(random, addresses):
     return documents.permission(protocol, None, None, peers)
 
 
+def many_networks(random):
+    """So many of one length that they are looked up as hashes, and for a range as intervals."""
+    length, network = random.choice([(64, "2001:db8:0:{:x}::/64"), (48, "2001:db8:{:x}::/48"),
+                                     (32, "2001:{:x}::/32"), (128, "2001:db8::{:x}/128"),
+                                     (57, "2001:db8:0:{:x}80::/57")])
+    first = 0xdb0 if length == 32 else 0
+    peers = [network.format(first + number) for number in random.sample(range(48), 40)]
+    return documents.permission(random.choice(["tcp", "udp"]), *random_ports(random), peers)
+
+
 def random_group(random, group, addresses):
     """Some permit a NodePort: where the node has such a group, its port is not the pod's."""
     count = lambda: random.choice([0, 2, 4, 8, 12])
     rules = lambda: [random_permission(random, addresses) for _ in range(count())]
-    ingress = rules()
+    ingress, egress = rules(), rules()
     if random.random() < 0.5:
         ingress.append(documents.permission(random.choice(["tcp", "udp"]), *NODE_PORTS,
                                             ["0.0.0.0/0", "::/0"]))
-    return documents.security_group(group, ingress, rules())
+    if random.random() < 0.5:
+        random.choice([ingress, egress]).append(many_networks(random))
+    return documents.security_group(group, ingress, egress)
 
 
 def random_selector(random, names):

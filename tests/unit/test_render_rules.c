@@ -103,6 +103,64 @@ static void rules_become_sets_and_a_chain_that_ends_with_a_drop(void **state)
 	             "\t\telements = { 2001:db8::/32 }\n");
 }
 
+/* count IPv6 networks of /64, numbered from 1 on, behind other ranges. */
+static const char *networks(unsigned count, const char *others)
+{
+	static char text[4096];
+	size_t used = (size_t)snprintf(text, sizeof(text), "Ipv6Ranges: [%s", others);
+
+	for (unsigned i = 1; i <= count; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+		                         "{CidrIpv6: '2001:db8:0:%x::/64'}, ", i);
+	(void)snprintf(text + used, sizeof(text) - used, "]");
+	return text;
+}
+
+static void draw_networks(const char *ports, const char *ranges)
+{
+	char groups[8192];
+
+	(void)snprintf(groups, sizeof(groups), GROUPS(GROUP("sg-1", "{%s, %s}")), ports, ranges);
+	draw(CLUSTER("sg-1"), groups);
+}
+
+static void many_networks_of_one_length_and_a_single_port_are_hashes(void **state)
+{
+	(void)state;
+	draw_networks(TCP("443", "443"), networks(16, "{CidrIpv6: '2001:db8:f::/48'}, "));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip6 saddr & ffff:ffff:ffff:ffff:: . meta l4proto . th dport "
+	             "@*-ports6-of64 goto permit-ingress\n"
+	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+	assert_rules("set", "-ports6",
+	             "\t\ttype ipv6_addr . inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 2001:db8:f::/48 . 6 . 443 }\n");
+}
+
+static void few_networks_of_one_length_are_intervals(void **state)
+{
+	(void)state;
+	draw_networks(TCP("443", "443"), networks(15, ""));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
+static void networks_with_a_range_of_ports_are_intervals(void **state)
+{
+	(void)state;
+	draw_networks(TCP("443", "444"), networks(40, ""));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
 static void boxes_that_overlap_go_into_a_set_for_each_depth(void **state)
 {
 	(void)state;
@@ -481,6 +539,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DRAWN(rules_become_sets_and_a_chain_that_ends_with_a_drop),
 		DRAWN(boxes_that_overlap_go_into_a_set_for_each_depth),
+		DRAWN(many_networks_of_one_length_and_a_single_port_are_hashes),
+		DRAWN(few_networks_of_one_length_are_intervals),
+		DRAWN(networks_with_a_range_of_ports_are_intervals),
 		DRAWN(the_port_leads_to_the_groups_that_may_use_it),
 		DRAWN(a_port_that_two_groups_may_use_leads_to_a_chain_of_both),
 		DRAWN(more_groups_than_the_map_holds_are_asked_one_by_one),
