@@ -4,7 +4,8 @@
 
 /*
  * HTTP requests on an event loop: libcurl's multi interface driven by libuv. TLS is verified,
- * redirects are not followed, only http and https are spoken.
+ * redirects are not followed, only http and https are spoken. Callbacks may start, cancel and
+ * close, and never run inside each other.
  */
 
 #include "common/error.h"
@@ -15,6 +16,8 @@
 #include <uv.h>
 
 #define HTTP_HEADERS_MAX 16
+#define HTTP_BODY_MAX (16U << 20)      /* of an answer that is collected, by default */
+#define HTTP_COMPLAINT_MAX (64U << 10) /* of one that is no 2xx where 2xx goes to received() */
 
 struct http;
 struct http_call;
@@ -43,6 +46,7 @@ struct http_signature {
 /* What came back, or why nothing did. Lives as long as the callback runs. */
 struct http_answer {
 	int status;           /* 0: no answer */
+	bool connected;       /* the request could be sent */
 	unsigned retry_after; /* seconds, of the header; 0 = not said */
 	const char *body;     /* NULL where received() took it; NUL behind it */
 	size_t body_length;
@@ -58,12 +62,16 @@ struct http_request {
 	size_t body_length;
 	const struct http_tls *tls;
 	const struct http_signature *signature;
-	bool direct;              /* never through a proxy of the environment */
-	size_t body_max;          /* bytes of an answer, -EMSGSIZE beyond; 0 = no maximum */
-	unsigned connect_timeout; /* milliseconds; 0 = the default of 5 s */
+	const char *proxy;        /* URL; NULL: the environment's */
+	bool direct;              /* no proxy at all */
+	size_t body_max;          /* bytes of an answer, -EMSGSIZE beyond; 0: HTTP_BODY_MAX where
+	                             it is collected, no maximum where received() takes it */
+	unsigned connect_timeout; /* milliseconds, TLS included; 0 = the default of 5 s */
 	unsigned idle_timeout;    /* milliseconds without a byte; 0 = none */
 	unsigned total_timeout;   /* milliseconds; 0 = none */
 
+	/* The head of a 2xx answer is in: the body may take its time. May be NULL. */
+	void (*begun)(void *context);
 	/* Takes the body of a 2xx answer piece by piece; NULL: it is collected. Below 0: breaks the
 	 * call off, and done() gets that code with the text in err. */
 	int (*received)(void *context, const char *data, size_t length, struct error *err);
