@@ -56,6 +56,7 @@ TESTS := $(wildcard tests/unit/test_*.c)
 TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+LIVE_PROGRAMS := $(patsubst tests/live/%.c,$(B)/live/%,$(wildcard tests/live/*.c))
 
 # A program whose main() does not exist yet is left out.
 PROGRAMS := $(if $(wildcard nft-sync/main.c),$(B)/podsg-nft-sync) \
@@ -79,8 +80,9 @@ MAKEFLAGS += --no-print-directory
 endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
-.PHONY: all deps check check-unit check-netns check-sanitized demo bench lint fuzz install clean test-programs \
-	packages-missing run-tests run-demo run-bench run-fuzz deps-bench deps-fuzz
+.PHONY: all deps check check-unit check-netns check-live check-cluster check-sanitized demo bench lint \
+	fuzz install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-fuzz \
+	deps-cluster deps-bench deps-fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -116,8 +118,10 @@ $(SANITIZED):
 $(TEST_PROGRAMS): $(B)/asan/%: $(B)/asan/tests/unit/%.o $(B)/asan/libtest.a
 $(REPLAY_PROGRAMS): $(B)/asan/%: $(B)/asan/tests/fuzz/%.o $(B)/asan/tests/fuzz/replay.o \
 	$(B)/asan/libtest.a
-$(TEST_PROGRAMS) $(REPLAY_PROGRAMS):
+$(LIVE_PROGRAMS): $(B)/live/%: $(B)/asan/tests/live/%.o $(B)/asan/libtest.a
+$(TEST_PROGRAMS) $(REPLAY_PROGRAMS) $(LIVE_PROGRAMS):
 	$(say) LD $@
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SANITIZE_CFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(TEST_LIBS) -lm $(LDLIBS)
 
 $(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a
@@ -147,15 +151,25 @@ check: deps
 demo: deps
 	@$(MAKE) $(JOBS) run-demo
 
-test-programs: $(TEST_PROGRAMS) $(REPLAY_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(REPLAY_PROGRAMS) $(LIVE_PROGRAMS)
 run-tests: all test-programs
 	$(Q)tests/run
 check-unit: test-programs
 	$(Q)tests/run unit fuzz
 check-netns: all
 	$(Q)tests/run netns
+check-live: all test-programs
+	$(Q)tests/run live
 check-sanitized: $(SANITIZED)
 	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns
+# The first time this builds kube-apiserver, which takes about ten minutes.
+check-cluster: deps-cluster
+	$(Q)tests/cluster/build-apiserver
+	@$(MAKE) $(JOBS) run-cluster
+deps-cluster:
+	@packaging/install-dependencies build test cluster
+run-cluster: all
+	$(Q)tests/run cluster
 run-demo: all
 	$(Q)tests/demo/demo
 bench: deps-bench
@@ -221,7 +235,7 @@ lint-shell:
 	$(Q)shellcheck $(SCRIPTS)
 lint-prose:
 	$(say) PROSE
-	$(Q)codespell -L iif,inforce --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+	$(Q)codespell -L iif,inforce,fo --skip='*/corpus/*,*.json,*.svg' $(PROSE)
 	$(Q)for name in $(sort $(basename $(notdir $(wildcard common/*.c nft-sync/*.c)))); do \
 		grep -qwF -- "$$name" CONTRIBUTING.md || \
 			{ echo "CONTRIBUTING.md: $$name is not in the map of the tree"; exit 1; }; \

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/backoff.h"
+#include "common/ec2.h"
+
+#define VERSION "2016-11-15"
+#define PAGE_SIZE "1000"
+#define PAGE_SIZE_ENTRIES "100" /* of a prefix list */
+#define PAGES_MAX 1000
+#define ENDPOINT_MAX 512
+#define TRIES_MAX 4         /* of one page */
+#define PAUSE_FIRST 500     /* milliseconds, doubled with every try */
+#define PAUSE_LAST 8000     /* likewise; EC2 itself may ask for more */
+#define RETRY_AFTER_MAX 120 /* seconds */
+
+struct ec2 {
+	uv_loop_t *loop;
+	struct http *http;
+	struct imds *imds;
+	struct aws_credentials *credentials;
+	struct imds_call *region_call;
+	char region[AWS_REGION_MAX];
+	char endpoint[ENDPOINT_MAX];
+	LIST_HEAD(ec2_describes, ec2_describe) describes;
+};
+
+struct ec2_describe {
+	LIST_ENTRY(ec2_describe) link;
+	struct ec2 *ec2;
+	uv_timer_t timer; /* the first step, and pauses */
+	struct ec2_items *items;
+	struct ec2_page *page;
+	struct aws_call *call;
+	struct buffer form; /* of all pages, but for the token */
+	char token[AWS_SESSION_TOKEN_MAX];
+	unsigned pages;
+	unsigned tries;
+	bool waiting;  /* for region or keys */
+	bool rejected; /* keys have been refused once */
+	void (*done)(void *context, const struct aws_answer *answer);
+	void *context;
+};
+
+static void describe_step(struct ec2_describe *describe);
+
+static void free_describe(uv_handle_t *handle)
+{
+	struct ec2_describe *describe = handle->data;
+	buffer_done(&describe->form);
+	free(describe);
+}
+
+static void drop(struct ec2_describe *describe)
+{
+	LIST_REMOVE(describe, link);
+	aws_query_cancel(describe->call);
+	ec2_page_close(describe->page);
+	uv_close((uv_handle_t *)&describe->timer, free_describe);
+}
+
+static void finish(struct ec2_describe *describe, const struct aws_answer *answer)
+{
+	void (*done)(void *context, const struct aws_answer *answer) = describe->done;
+	void *context = describe->context;
+	drop(describe);
+	done(context, answer);
+}
+
+static void finish_error(struct ec2_describe *describe, enum aws_outcome outcome,
+                         const struct error *failure)
+{
+	finish(describe, &(struct aws_answer){.outcome = outcome, .error = *failure});
+}
+
+static void timer_cb(uv_timer_t *timer)
+{
+	describe_step(timer->data);
+}
+
+/* Of those that waited; a describe that ends may start others, and the list changes meanwhile. */
+static struct ec2_describe *waiting(const struct ec2 *ec2)
+{
+	struct ec2_describe *describe;
+	LIST_FOREACH(describe, &ec2->describes, link)
+	if (describe->waiting)
+		return describe;
+	return NULL;
+}
+
+static void resume(void *context, const struct error *failure)
+{
+	struct ec2 *ec2 = context;
+	struct ec2_describe *describe;
+	while ((describe = waiting(ec2))) {
+		describe->waiting = false;
+		if (failure)
+			finish_error(describe, AWS_AGAIN, failure);
+		else
+			uv_timer_start(&describe->timer, timer_cb, 0, 0);
+	}
+}
+
+static int make_endpoint(struct ec2 *ec2, struct error *err)
+{
+	if (!aws_region_is_valid(ec2->region))
+		return error_set(err, -EINVAL, "\"%.64s\": not the name of an AWS region",
+		                 ec2->region);
+	if (!ec2->endpoint[0])
+		snprintf(ec2->endpoint, sizeof(ec2->endpoint), "https://ec2.%s.amazonaws.com%s/",
+		         ec2->region, strncmp(ec2->region, "cn-", 3) == 0 ? ".cn" : "");
+	return 0;
+}
+
+static void got_region(void *context, const struct imds_answer *answer)
+{
+	struct ec2 *ec2 = context;
+	struct error failure = answer->error;
+	ec2->region_call = NULL;
+	if (!failure.code) {
+		snprintf(ec2->region, sizeof(ec2->region), "%.*s", AWS_REGION_MAX - 1,
+		         answer->text);
+		ec2->region[strcspn(ec2->region, "\r\n")] = '\0';
+		if (make_endpoint(ec2, &failure) < 0)
+			ec2->region[0] = '\0';
+	}
+	if (failure.code)
+		error_wrap(&failure, "no region: give sources.ec2.region");
+	resume(ec2, failure.code ? &failure : NULL);
+}
+
+/* -EINPROGRESS: the instance is asked. */
+static int find_region(struct ec2 *ec2, struct error *err)
+{
+	struct error failure = {0};
+	if (ec2->region[0])
+		return 0;
+	int r = aws_region_find(ec2->region, err);
+	if (r == 0)
+		return make_endpoint(ec2, err);
+	if (r != -ENOENT)
+		return r;
+	if (ec2->region_call)
+		return -EINPROGRESS;
+	r = imds_get(ec2->imds, "meta-data/placement/region", got_region, ec2, &ec2->region_call,
+	             &failure);
+	if (r < 0)
+		return error_set(err, r, "no region: give sources.ec2.region: %s", failure.text);
+	return -EINPROGRESS;
+}
+
+static int received(void *context, const char *data, size_t length, struct error *err)
+{
+	struct ec2_describe *describe = context;
+	return ec2_page_feed(describe->page, data, length, err);
+}
+
+/* Behind this page there is another one, or not. */
+static int turn_page(struct ec2_describe *describe, bool *last, struct error *err)
+{
+	const char *action = ec2_action(ec2_items_kind(describe->items));
+	const char *token;
+	int r = ec2_page_finish(describe->page, &token, err);
+	if (r < 0)
+		return r;
+	*last = !token[0];
+	if (token[0] && strcmp(token, describe->token) == 0)
+		return error_set(err, -EBADMSG, "%s: a page names itself as the next one", action);
+	if (++describe->pages == PAGES_MAX && token[0])
+		return error_set(err, -EFBIG, "%s: more than %d pages", action, PAGES_MAX);
+	snprintf(describe->token, sizeof(describe->token), "%s", token);
+	describe->tries = 0;
+	return 0;
+}
+
+static void take_page(struct ec2_describe *describe, const struct aws_answer *answer)
+{
+	struct error failure = {0};
+	bool last = false;
+	if (turn_page(describe, &last, &failure) < 0)
+		finish_error(describe, AWS_REFUSED, &failure);
+	else if (last)
+		finish(describe, answer);
+	else
+		describe_step(describe);
+}
+
+static void pause_and_try(struct ec2_describe *describe, const struct aws_answer *answer)
+{
+	uint64_t pause = backoff_pause(describe->tries + 1, PAUSE_FIRST, PAUSE_LAST);
+	unsigned asked = answer->retry_after;
+	if (asked > RETRY_AFTER_MAX || ++describe->tries == TRIES_MAX) {
+		finish(describe, answer);
+		return;
+	}
+	if (pause < asked * 1000ULL)
+		pause = asked * 1000ULL;
+	uv_timer_start(&describe->timer, timer_cb, pause, 0);
+}
+
+static void got_answer(void *context, const struct aws_answer *answer)
+{
+	struct ec2_describe *describe = context;
+	describe->call = NULL;
+	if (answer->outcome == AWS_OK) {
+		take_page(describe, answer);
+	} else if (answer->outcome == AWS_AGAIN) {
+		pause_and_try(describe, answer);
+	} else if (answer->outcome == AWS_REJECTED && !describe->rejected) {
+		describe->rejected = true;
+		aws_credentials_reject(describe->ec2->credentials);
+		describe_step(describe);
+	} else {
+		finish(describe, answer);
+	}
+}
+
+static int post(struct ec2_describe *describe, const struct aws_keys *keys, struct error *err)
+{
+	struct ec2 *ec2 = describe->ec2;
+	size_t length = describe->form.length;
+	ec2_page_close(describe->page);
+	describe->page = NULL;
+	int r = ec2_page_open(describe->items, &describe->page, err);
+	if (r < 0)
+		return r;
+	if (describe->token[0])
+		aws_form_add(&describe->form, "NextToken", describe->token);
+	const struct aws_query query = {.endpoint = ec2->endpoint,
+	                                .region = ec2->region,
+	                                .service = "ec2",
+	                                .action = ec2_action(ec2_items_kind(describe->items)),
+	                                .keys = keys,
+	                                .form = &describe->form,
+	                                .received = received,
+	                                .done = got_answer,
+	                                .context = describe};
+	r = aws_query_start(ec2->http, &query, &describe->call, err);
+	buffer_cut(&describe->form, length);
+	return r;
+}
+
+/* Asks for the next page, as soon as it is known where and with which keys. */
+static void describe_step(struct ec2_describe *describe)
+{
+	struct ec2 *ec2 = describe->ec2;
+	const struct aws_keys *keys = NULL;
+	struct error failure = {0};
+	int r = find_region(ec2, &failure);
+	if (r == 0)
+		r = aws_credentials_find(ec2->credentials, &keys, &failure);
+	if (r == 0)
+		r = post(describe, keys, &failure);
+	if (r == -EINPROGRESS)
+		describe->waiting = true;
+	else if (r < 0)
+		finish_error(describe, AWS_AGAIN, &failure);
+}
+
+static void make_form(struct ec2_describe *describe, enum ec2_question question,
+                      const char *const *ids, size_t id_count)
+{
+	static const char *const names[] = {[EC2_BY_FILTER] = "Filter.1.Value",
+	                                    [EC2_BY_GROUP] = "GroupId",
+	                                    [EC2_BY_LIST] = NULL};
+	struct buffer *form = &describe->form;
+	enum ec2_kind kind = ec2_items_kind(describe->items);
+	aws_form_begin(form, ec2_action(kind), VERSION);
+	if (question == EC2_BY_FILTER)
+		aws_form_add(form, "Filter.1.Name", "group-id");
+	for (size_t i = 0; i < id_count; i++) {
+		if (names[question])
+			aws_form_add_nth(form, names[question], i + 1, ids[i]);
+		else
+			aws_form_add(form, "PrefixListId", ids[i]);
+	}
+	/* EC2 refuses a page size where groups are asked for by name. */
+	if (question != EC2_BY_GROUP)
+		aws_form_add(form, "MaxResults",
+		             kind == EC2_PREFIX_LIST_ENTRIES ? PAGE_SIZE_ENTRIES : PAGE_SIZE);
+}
+
+int ec2_open(uv_loop_t *loop, struct http *http, struct imds *imds, const char *region,
+             const char *endpoint, struct ec2 **ret, struct error *err)
+{
+	struct ec2 *ec2 = calloc(1, sizeof(*ec2));
+	int r = -EINVAL;
+	if (!ec2)
+		return error_set(err, -ENOMEM, "out of memory");
+	*ec2 = (struct ec2){.loop = loop, .http = http, .imds = imds};
+	LIST_INIT(&ec2->describes);
+	if (strlen(endpoint) >= sizeof(ec2->endpoint)) {
+		error_set(err, r, "sources.ec2.endpoint: longer than %d bytes", ENDPOINT_MAX - 1);
+		goto fail;
+	}
+	snprintf(ec2->endpoint, sizeof(ec2->endpoint), "%s", endpoint);
+	snprintf(ec2->region, sizeof(ec2->region), "%s", region);
+	r = region[0] ? make_endpoint(ec2, err) : 0;
+	if (r == 0)
+		r = aws_credentials_open(imds, resume, ec2, &ec2->credentials, err);
+	if (r < 0)
+		goto fail;
+	*ret = ec2;
+	return 0;
+fail:
+	free(ec2);
+	return r;
+}
+
+void ec2_close(struct ec2 *ec2)
+{
+	if (!ec2)
+		return;
+	while (!LIST_EMPTY(&ec2->describes))
+		drop(LIST_FIRST(&ec2->describes));
+	imds_cancel(ec2->region_call);
+	aws_credentials_close(ec2->credentials);
+	free(ec2);
+}
+
+const char *ec2_region(const struct ec2 *ec2)
+{
+	return ec2->region;
+}
+
+int ec2_describe_start(struct ec2 *ec2, struct ec2_items *items, enum ec2_question question,
+                       const char *const *ids, size_t id_count,
+                       void (*done)(void *context, const struct aws_answer *answer), void *context,
+                       struct ec2_describe **ret, struct error *err)
+{
+	struct ec2_describe *describe = calloc(1, sizeof(*describe));
+	if (!describe)
+		return error_set(err, -ENOMEM, "out of memory");
+	describe->ec2 = ec2;
+	describe->items = items;
+	describe->done = done;
+	describe->context = context;
+	describe->timer.data = describe;
+	make_form(describe, question, ids, id_count);
+	uv_timer_init(ec2->loop, &describe->timer);
+	uv_timer_start(&describe->timer, timer_cb, 0, 0);
+	LIST_INSERT_HEAD(&ec2->describes, describe, link);
+	*ret = describe;
+	return 0;
+}
+
+void ec2_describe_cancel(struct ec2_describe *describe)
+{
+	if (describe)
+		drop(describe);
+}

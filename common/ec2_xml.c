@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/ec2_xml.h"
+#include "common/vector.h"
+#include "common/xml.h"
+
+#define FRAMES_MAX 8
+#define NUMBER_LENGTH_MAX 10
+
+enum shape {
+	TEXT,
+	NUMBER,
+	FLAG,
+	LIST,  /* of elements "item" */
+	BARE,  /* the only thing read of an item: it stands for the item */
+	TOKEN, /* of the next page */
+};
+
+/* An element inside another: what the CLI calls it and what it holds. */
+struct member {
+	const char *xml; /* NULL behind the last */
+	const char *json;
+	enum shape shape;
+	const struct member *item; /* LIST: what is read of its items */
+	bool id;                   /* of the item of the page */
+};
+
+static const struct member cidr_ranges[] = {
+	{.xml = "cidrIp", .json = "CidrIp"}, {.xml = "description", .json = "Description"}, {0}};
+static const struct member cidr_ranges_v6[] = {{.xml = "cidrIpv6", .json = "CidrIpv6"},
+                                               {.xml = "description", .json = "Description"},
+                                               {0}};
+static const struct member prefix_list_ids[] = {{.xml = "prefixListId", .json = "PrefixListId"},
+                                                {.xml = "description", .json = "Description"},
+                                                {0}};
+static const struct member group_pairs[] = {
+	{.xml = "groupId", .json = "GroupId"}, {.xml = "description", .json = "Description"}, {0}};
+static const struct member permission[] = {
+	{.xml = "ipProtocol", .json = "IpProtocol"},
+	{.xml = "fromPort", .json = "FromPort", .shape = NUMBER},
+	{.xml = "toPort", .json = "ToPort", .shape = NUMBER},
+	{.xml = "groups", .json = "UserIdGroupPairs", .shape = LIST, .item = group_pairs},
+	{.xml = "ipRanges", .json = "IpRanges", .shape = LIST, .item = cidr_ranges},
+	{.xml = "ipv6Ranges", .json = "Ipv6Ranges", .shape = LIST, .item = cidr_ranges_v6},
+	{.xml = "prefixListIds", .json = "PrefixListIds", .shape = LIST, .item = prefix_list_ids},
+	{0}};
+static const struct member group[] = {
+	{.xml = "groupId", .json = "GroupId", .id = true},
+	{.xml = "groupName", .json = "GroupName"},
+	{.xml = "vpcId", .json = "VpcId"},
+	{.xml = "ipPermissions", .json = "IpPermissions", .shape = LIST, .item = permission},
+	{.xml = "ipPermissionsEgress",
+         .json = "IpPermissionsEgress",
+         .shape = LIST,
+         .item = permission},
+	{0}};
+
+static const struct member interface_group[] = {{.xml = "groupId", .json = "GroupId"}, {0}};
+static const struct member private_address[] = {
+	{.xml = "privateIpAddress", .json = "PrivateIpAddress"}, {0}};
+static const struct member ipv6_address[] = {{.xml = "ipv6Address", .json = "Ipv6Address"}, {0}};
+static const struct member ipv4_prefix[] = {{.xml = "ipv4Prefix", .json = "Ipv4Prefix"}, {0}};
+static const struct member ipv6_prefix[] = {{.xml = "ipv6Prefix", .json = "Ipv6Prefix"}, {0}};
+static const struct member interface[] = {
+	{.xml = "networkInterfaceId", .json = "NetworkInterfaceId", .id = true},
+	{.xml = "sourceDestCheck", .json = "SourceDestCheck", .shape = FLAG},
+	{.xml = "privateIpAddress", .json = "PrivateIpAddress"},
+	{.xml = "groupSet", .json = "Groups", .shape = LIST, .item = interface_group},
+	{.xml = "privateIpAddressesSet",
+         .json = "PrivateIpAddresses",
+         .shape = LIST,
+         .item = private_address},
+	{.xml = "ipv6AddressesSet", .json = "Ipv6Addresses", .shape = LIST, .item = ipv6_address},
+	{.xml = "ipv4PrefixSet", .json = "Ipv4Prefixes", .shape = LIST, .item = ipv4_prefix},
+	{.xml = "ipv6PrefixSet", .json = "Ipv6Prefixes", .shape = LIST, .item = ipv6_prefix},
+	{0}};
+
+static const struct member entry[] = {{.xml = "cidr", .shape = BARE, .id = true}, {0}};
+
+static const struct kind {
+	const char *action;
+	const char *root;
+	struct member members[3]; /* the list of items comes first */
+} kinds[] = {
+	[EC2_SECURITY_GROUPS] = {"DescribeSecurityGroups",
+                                 "DescribeSecurityGroupsResponse",
+                                 {{.xml = "securityGroupInfo", .shape = LIST, .item = group},
+                                  {.xml = "nextToken", .shape = TOKEN}}},
+	[EC2_NETWORK_INTERFACES] =
+		{"DescribeNetworkInterfaces",
+                 "DescribeNetworkInterfacesResponse",
+                 {{.xml = "networkInterfaceSet", .shape = LIST, .item = interface},
+                  {.xml = "nextToken", .shape = TOKEN}}},
+	[EC2_PREFIX_LIST_ENTRIES] = {"GetManagedPrefixListEntries",
+                                     "GetManagedPrefixListEntriesResponse",
+                                     {{.xml = "entrySet", .shape = LIST, .item = entry},
+                                      {.xml = "nextToken", .shape = TOKEN}}},
+};
+
+/* Offsets into json and ids. */
+struct ec2_item {
+	size_t begin;
+	size_t length;
+	size_t id;
+};
+
+struct ec2_items {
+	enum ec2_kind kind;
+	struct buffer json;
+	struct buffer ids; /* each with its NUL */
+	struct vector items;
+};
+
+/* An element that is open: an object, or a list of them. */
+struct frame {
+	const struct member *members; /* object */
+	const struct member *list;    /* list */
+	bool any;                     /* something was written in it: a comma is next */
+};
+
+struct ec2_page {
+	struct ec2_items *items;
+	struct xml *xml;
+	struct frame frames[FRAMES_MAX];
+	unsigned depth;
+	const struct member *leaf; /* that is open, inside the innermost frame */
+	unsigned skipped;          /* open elements that nobody reads */
+	bool listed;               /* the list of items was there */
+	struct ec2_item item;      /* being read */
+	char token[XML_TEXT_MAX + 1];
+};
+
+#define ROOT_DEPTH 1
+#define LIST_DEPTH 2
+#define ITEM_DEPTH 3
+
+static struct frame *innermost(struct ec2_page *page)
+{
+	return &page->frames[page->depth - 1];
+}
+
+static void push(struct ec2_page *page, const struct frame *frame)
+{
+	page->frames[page->depth++] = *frame;
+}
+
+static void comma(struct ec2_page *page)
+{
+	if (innermost(page)->any)
+		buffer_add_text(&page->items->json, ",");
+	innermost(page)->any = true;
+}
+
+static void write_key(struct ec2_page *page, const struct member *member)
+{
+	comma(page);
+	buffer_add_json(&page->items->json, member->json);
+	buffer_add_text(&page->items->json, ":");
+}
+
+static const struct member *find_member(const struct member *members, const char *name)
+{
+	for (; members->xml; members++) {
+		if (strcmp(members->xml, name) == 0)
+			return members;
+	}
+	return NULL;
+}
+
+static int begin_root(struct ec2_page *page, const char *name, struct error *err)
+{
+	const struct kind *kind = &kinds[page->items->kind];
+	if (strcmp(name, kind->root) != 0)
+		return error_set(err, -EBADMSG, "expected <%s>, not <%.64s>", kind->root, name);
+	push(page, &(struct frame){.members = kind->members});
+	return 0;
+}
+
+static void begin_item(struct ec2_page *page)
+{
+	const struct member *members = innermost(page)->list->item;
+	if (page->depth == LIST_DEPTH)
+		page->item = (struct ec2_item){.begin = page->items->json.length,
+		                               .id = page->items->ids.length};
+	else
+		comma(page);
+	if (members->shape != BARE)
+		buffer_add_text(&page->items->json, "{");
+	push(page, &(struct frame){.members = members});
+}
+
+static void begin_list(struct ec2_page *page, const struct member *member)
+{
+	if (page->depth == ROOT_DEPTH) {
+		page->listed = true;
+	} else {
+		write_key(page, member);
+		buffer_add_text(&page->items->json, "[");
+	}
+	push(page, &(struct frame){.list = member});
+}
+
+static int start_element(void *context, const char *name, struct error *err)
+{
+	struct ec2_page *page = context;
+	if (page->depth == 0)
+		return begin_root(page, name, err);
+	if (page->skipped || page->leaf) {
+		page->skipped++;
+		return 0;
+	}
+	const struct frame *frame = innermost(page);
+	if (frame->list && strcmp(name, "item") == 0) {
+		begin_item(page);
+		return 0;
+	}
+	const struct member *member = frame->list ? NULL : find_member(frame->members, name);
+	if (!member)
+		page->skipped++;
+	else if (member->shape == LIST)
+		begin_list(page, member);
+	else
+		page->leaf = member;
+	return 0;
+}
+
+static int write_number(struct ec2_page *page, const char *text, struct error *err)
+{
+	const char *digits = text + (text[0] == '-');
+	size_t length = strspn(digits, "0123456789");
+	if (length == 0 || length > NUMBER_LENGTH_MAX || digits[length] ||
+	    (length > 1 && digits[0] == '0'))
+		return error_set(err, -EBADMSG, "expected a whole number in <%s>", page->leaf->xml);
+	buffer_add_text(&page->items->json, text);
+	return 0;
+}
+
+static int write_flag(struct ec2_page *page, const char *text, struct error *err)
+{
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return error_set(err, -EBADMSG, "expected true or false in <%s>", page->leaf->xml);
+	buffer_add_text(&page->items->json, text);
+	return 0;
+}
+
+static int end_leaf(struct ec2_page *page, const char *text, struct error *err)
+{
+	const struct member *leaf = page->leaf;
+	if (!text)
+		return error_set(err, -EFBIG, "too much text in <%s>", leaf->xml);
+	if (leaf->id)
+		buffer_add(&page->items->ids, text, strlen(text) + 1);
+	if (leaf->shape == TOKEN) {
+		memcpy(page->token, text, strlen(text) + 1);
+		return 0;
+	}
+	if (leaf->shape != BARE)
+		write_key(page, leaf);
+	if (leaf->shape == NUMBER)
+		return write_number(page, text, err);
+	if (leaf->shape == FLAG)
+		return write_flag(page, text, err);
+	buffer_add_json(&page->items->json, text);
+	return 0;
+}
+
+/* One without an id has the empty one; what it lacks is found where its JSON is read. */
+static int end_item(struct ec2_page *page, struct error *err)
+{
+	struct ec2_items *items = page->items;
+	if (items->ids.length == page->item.id)
+		buffer_add(&items->ids, "", 1);
+	page->item.length = items->json.length - page->item.begin;
+	if (page->item.length == 0)
+		return error_set(err, -EBADMSG, "an item is empty");
+	struct ec2_item *item = vector_push(&items->items);
+	if (!item || items->json.failed || items->ids.failed)
+		return error_set(err, -EFBIG, "out of memory, or more than %u MiB of items",
+		                 EC2_ITEMS_SIZE_MAX >> 20);
+	*item = page->item;
+	return 0;
+}
+
+static int end_frame(struct ec2_page *page, struct error *err)
+{
+	const struct frame *frame = innermost(page);
+	if (page->depth > LIST_DEPTH) {
+		if (frame->list)
+			buffer_add_text(&page->items->json, "]");
+		else if (frame->members->shape != BARE)
+			buffer_add_text(&page->items->json, "}");
+	}
+	page->depth--;
+	return page->depth == ITEM_DEPTH - 1 ? end_item(page, err) : 0;
+}
+
+static int end_element(void *context, const char *name, const char *text, struct error *err)
+{
+	struct ec2_page *page = context;
+	(void)name;
+	if (page->skipped) {
+		page->skipped--;
+		return 0;
+	}
+	if (!page->leaf)
+		return end_frame(page, err);
+	int r = end_leaf(page, text, err);
+	page->leaf = NULL;
+	return r;
+}
+
+const char *ec2_action(enum ec2_kind kind)
+{
+	return kinds[kind].action;
+}
+
+int ec2_items_new(enum ec2_kind kind, struct ec2_items **ret, struct error *err)
+{
+	struct ec2_items *items = calloc(1, sizeof(*items));
+	if (!items)
+		return error_set(err, -ENOMEM, "out of memory");
+	*items = (struct ec2_items){.kind = kind,
+	                            .json.max = EC2_ITEMS_SIZE_MAX,
+	                            .ids.max = EC2_ITEMS_SIZE_MAX,
+	                            .items.item_size = sizeof(struct ec2_item)};
+	*ret = items;
+	return 0;
+}
+
+void ec2_items_free(struct ec2_items *items)
+{
+	if (!items)
+		return;
+	buffer_done(&items->json);
+	buffer_done(&items->ids);
+	vector_done(&items->items);
+	free(items);
+}
+
+enum ec2_kind ec2_items_kind(const struct ec2_items *items)
+{
+	return items->kind;
+}
+
+static int compare_items(const void *left, const void *right, void *context)
+{
+	const struct ec2_item *a = left;
+	const struct ec2_item *b = right;
+	const struct ec2_items *items = context;
+	int order = strcmp(items->ids.text + a->id, items->ids.text + b->id);
+	if (order == 0)
+		order = (a->begin > b->begin) - (a->begin < b->begin);
+	return order;
+}
+
+void ec2_items_sort(struct ec2_items *items)
+{
+	struct ec2_item *list = items->items.items;
+	size_t kept = 0;
+	if (items->items.count == 0)
+		return;
+	qsort_r(list, items->items.count, sizeof(*list), compare_items, items);
+	for (size_t i = 0; i < items->items.count; i++) {
+		if (kept > 0 &&
+		    strcmp(items->ids.text + list[kept - 1].id, items->ids.text + list[i].id) == 0)
+			kept--;
+		list[kept++] = list[i];
+	}
+	items->items.count = kept;
+}
+
+bool ec2_items_has(const struct ec2_items *items, const char *id)
+{
+	const struct ec2_item *list = items->items.items;
+	size_t low = 0;
+	size_t high = items->items.count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(items->ids.text + list[middle].id, id);
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+void ec2_items_write(const struct ec2_items *items, struct buffer *buffer)
+{
+	const struct ec2_item *list = items->items.items;
+	buffer_add_text(buffer, "[");
+	for (size_t i = 0; i < items->items.count; i++) {
+		buffer_add_text(buffer, i > 0 ? ",\n" : "\n");
+		buffer_add(buffer, items->json.text + list[i].begin, list[i].length);
+	}
+	buffer_add_text(buffer, "]");
+}
+
+int ec2_page_open(struct ec2_items *items, struct ec2_page **ret, struct error *err)
+{
+	struct ec2_page *page = calloc(1, sizeof(*page));
+	if (!page)
+		return error_set(err, -ENOMEM, "out of memory");
+	page->items = items;
+	const struct xml_handler handler = {
+		.start = start_element, .end = end_element, .context = page};
+	int r = xml_open(kinds[items->kind].action, &handler, &page->xml, err);
+	if (r < 0) {
+		free(page);
+		return r;
+	}
+	*ret = page;
+	return 0;
+}
+
+int ec2_page_feed(struct ec2_page *page, const char *data, size_t length, struct error *err)
+{
+	return xml_feed(page->xml, data, length, err);
+}
+
+int ec2_page_finish(struct ec2_page *page, const char **token, struct error *err)
+{
+	const struct kind *kind = &kinds[page->items->kind];
+	int r = xml_finish(page->xml, err);
+	if (r < 0)
+		return r;
+	if (!page->listed)
+		return error_set(err, -EBADMSG, "%s: the answer has no <%s>", kind->action,
+		                 kind->members[0].xml);
+	*token = page->token;
+	return 0;
+}
+
+void ec2_page_close(struct ec2_page *page)
+{
+	if (!page)
+		return;
+	xml_close(page->xml);
+	free(page);
+}
