@@ -7,7 +7,7 @@
 #include "common/arena.h"
 
 /* Small arenas are many (one a document), large ones few: chunks grow with their arena. */
-#define CHUNK_SIZE_FIRST 1024
+#define CHUNK_SIZE_FIRST 256
 #define CHUNK_SIZE_MAX (128UL << 10)
 
 struct chunk {

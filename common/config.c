@@ -281,6 +281,13 @@ static int fill_host_name(struct config *config, struct error *err)
 	return 0;
 }
 
+/* What depends on what the file says, and what it leaves to the host. */
+static int fill_defaults(struct config *config, struct error *err)
+{
+	fill_ec2(config);
+	return fill_host_name(config, err);
+}
+
 const char *mode_name(enum mode mode)
 {
 	return mode_names[mode];
@@ -302,9 +309,7 @@ int config_parse(const char *name, const char *text, size_t length, struct confi
 	schema.arena = config->arena;
 	result = schema_read(&schema, text, length);
 	if (result == 0)
-		fill_ec2(config);
-	if (result == 0)
-		result = fill_host_name(config, err);
+		result = fill_defaults(config, err);
 	if (result < 0) {
 		config_free(config);
 		return result;

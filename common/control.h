@@ -23,4 +23,22 @@
 int control_ask(const char *path, const cJSON *request, unsigned seconds, cJSON **ret,
                 struct error *err);
 
+/*
+ * A request that is answered by line after line, until one side closes:
+ *   {"command":"monitor"}                      → {"ok":true, …} {"event":…} {"event":…} …
+ */
+struct control_stream;
+
+/* Sends the request, waiting at most seconds for a server that is busy. */
+int control_stream_open(const char *path, const cJSON *request, unsigned seconds,
+                        struct control_stream **ret, struct error *err);
+void control_stream_close(struct control_stream *stream); /* accepts NULL */
+
+/*
+ * The next line's value, which the caller deletes. -EAGAIN: there is no whole line yet; ask again
+ * when control_stream_fd() is readable. -ECONNRESET: the server has closed. -EBADMSG: not JSON.
+ */
+int control_stream_next(struct control_stream *stream, cJSON **ret, struct error *err);
+int control_stream_fd(const struct control_stream *stream);
+
 #endif

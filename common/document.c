@@ -6,6 +6,12 @@
 #include "common/file.h"
 #include "common/loader.h"
 
+/* What the text of a document may leave out. */
+struct assumed {
+	const char *api_version;
+	const char *kind;
+};
+
 static const struct {
 	const char *name;
 	void (*load_element)(struct loader *loader, const struct field *element);
@@ -72,7 +78,7 @@ static int load_document(void *context, const struct item *item, struct error *e
 	if (!cJSON_IsObject(item->value)) {
 		loader_refuse(loader, -EINVAL, &field, "expected an object");
 	} else if (!load_lists(loader, &field)) {
-		if (kind.value != NULL)
+		if (kind.value != NULL || loader->kind != NULL)
 			load_kubernetes(loader, &field);
 		else
 			loader_warn(loader, &field, "holds nothing that podsg reads, skipped");
@@ -82,8 +88,6 @@ static int load_document(void *context, const struct item *item, struct error *e
 
 static int loader_open(struct loader *loader, const char *name)
 {
-	struct arena *arena = arena_new(DOCUMENT_MEMORY_MAX);
-
 	*loader = (struct loader){
 		.groups.item_size = sizeof(struct security_group),
 		.interfaces.item_size = sizeof(struct network_interface),
@@ -93,6 +97,7 @@ static int loader_open(struct loader *loader, const char *name)
 		.policies.item_size = sizeof(struct security_group_policy),
 		.nodes.item_size = sizeof(struct node),
 		.cninodes.item_size = sizeof(struct cninode),
+		.cluster_dns.item_size = sizeof(struct cluster_dns),
 		.entries.item_size = sizeof(struct prefix),
 		.rules.item_size = sizeof(struct sg_rule),
 		.names.item_size = sizeof(const char *),
@@ -100,17 +105,11 @@ static int loader_open(struct loader *loader, const char *name)
 		.labels.item_size = sizeof(struct label),
 		.requirements.item_size = sizeof(struct selector_requirement),
 	};
-	if (arena == NULL)
+	loader->document = document_new(name);
+	if (loader->document == NULL)
 		return -ENOMEM;
-	loader->document = arena_alloc(arena, sizeof(*loader->document));
-	if (loader->document == NULL) {
-		arena_free(arena);
-		return -ENOMEM;
-	}
-	loader->document->arena = arena;
-	loader->document->name = arena_strdup(arena, name);
-	loader->intern = intern_new(arena);
-	return loader->document->name != NULL && loader->intern != NULL ? 0 : -ENOMEM;
+	loader->intern = intern_new(loader->document->arena);
+	return loader->intern != NULL ? 0 : -ENOMEM;
 }
 
 static int loader_finish(struct loader *loader, struct error *err)
@@ -127,6 +126,8 @@ static int loader_finish(struct loader *loader, struct error *err)
 	loader_keep(loader, &loader->policies, &document->policies, &document->policy_count);
 	loader_keep(loader, &loader->nodes, &document->nodes, &document->node_count);
 	loader_keep(loader, &loader->cninodes, &document->cninodes, &document->cninode_count);
+	loader_keep(loader, &loader->cluster_dns, &document->cluster_dns,
+	            &document->cluster_dns_count);
 	return finish_item(loader, err);
 }
 
@@ -141,6 +142,7 @@ static void loader_close(struct loader *loader)
 		&loader->policies,
 		&loader->nodes,
 		&loader->cninodes,
+		&loader->cluster_dns,
 		&loader->entries,
 		&loader->rules,
 		&loader->names,
@@ -174,8 +176,8 @@ int document_format_of(const char *name, enum document_format *ret)
 	return 0;
 }
 
-int document_parse(const char *name, enum document_format format, const char *text, size_t length,
-                   struct document **ret, struct error *err)
+static int parse(const char *name, const struct assumed *assumed, enum document_format format,
+                 const char *text, size_t length, struct document **ret, struct error *err)
 {
 	struct loader loader;
 	const struct item_handler handler = {
@@ -192,6 +194,8 @@ int document_parse(const char *name, enum document_format format, const char *te
 		error_set(err, result, "%s: out of memory", name);
 		goto cleanup;
 	}
+	loader.api_version = assumed->api_version;
+	loader.kind = assumed->kind;
 	result = items_read(name, format, text, length, &handler, err);
 	if (result == 0)
 		result = loader_finish(&loader, err);
@@ -202,6 +206,20 @@ int document_parse(const char *name, enum document_format format, const char *te
 cleanup:
 	loader_close(&loader);
 	return result;
+}
+
+int document_parse(const char *name, enum document_format format, const char *text, size_t length,
+                   struct document **ret, struct error *err)
+{
+	return parse(name, &(struct assumed){0}, format, text, length, ret, err);
+}
+
+int document_parse_object(const char *name, const char *api_version, const char *kind,
+                          const char *text, size_t length, struct document **ret, struct error *err)
+{
+	const struct assumed assumed = {api_version, kind};
+
+	return parse(name, &assumed, DOCUMENT_JSON, text, length, ret, err);
 }
 
 int document_load(const char *path, struct document **ret, struct error *err)
@@ -221,6 +239,25 @@ int document_load(const char *path, struct document **ret, struct error *err)
 	result = document_parse(path, format, text, length, ret, err);
 	free(text);
 	return result;
+}
+
+struct document *document_new(const char *name)
+{
+	struct arena *arena = arena_new(DOCUMENT_MEMORY_MAX);
+	struct document *document = NULL;
+
+	if (arena != NULL)
+		document = arena_alloc(arena, sizeof(*document));
+	if (document == NULL) {
+		arena_free(arena);
+		return NULL;
+	}
+	document->arena = arena;
+	document->name = arena_strdup(arena, name);
+	if (document->name != NULL)
+		return document;
+	arena_free(arena);
+	return NULL;
 }
 
 void document_free(struct document *document)

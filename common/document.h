@@ -33,8 +33,12 @@ struct document {
 	size_t node_count;
 	struct cninode *cninodes;
 	size_t cninode_count;
-	const char *warnings[DOCUMENT_WARNINGS_MAX]; /* whole sentences with file and line */
-	size_t warning_count; /* those beyond the maximum are counted but not kept */
+	struct cluster_dns *cluster_dns;
+	size_t cluster_dns_count;
+	struct instance *instances; /* at most one is ever in a document */
+	size_t instance_count;
+	const char **warnings; /* whole sentences with file and line */
+	size_t warning_count;  /* those beyond the maximum are counted but not kept */
 };
 
 enum document_format { DOCUMENT_JSON, DOCUMENT_YAML };
@@ -49,6 +53,16 @@ int document_format_of(const char *name, enum document_format *ret);
 int document_load(const char *path, struct document **ret, struct error *err);
 int document_parse(const char *name, enum document_format format, const char *text, size_t length,
                    struct document **ret, struct error *err);
+/*
+ * One Kubernetes object in JSON. An element of a PodList does not say what it is: what the text
+ * leaves out is as given. A Pod costs little more than one pass over its text.
+ */
+int document_parse_object(const char *name, const char *api_version, const char *kind,
+                          const char *text, size_t length, struct document **ret,
+                          struct error *err);
+
+/* An empty one, for a source that makes the objects itself, in the arena. NULL: no memory. */
+struct document *document_new(const char *name);
 void document_free(struct document *document); /* accepts NULL */
 
 #endif

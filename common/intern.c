@@ -8,7 +8,7 @@
 
 #include "common/intern.h"
 
-#define SLOTS_FIRST 256
+#define SLOTS_FIRST 64
 #define STRINGS_MAX (512U << 10)
 
 struct string_slot {
@@ -121,6 +121,17 @@ static int grow_definitions(struct intern *intern)
 	return 0;
 }
 
+/* Drawn once: a live source makes thousands of documents in a second. Before the kernel has entropy
+ * a guessable seed is better than none. */
+static uint64_t process_seed(void)
+{
+	static uint64_t seed;
+
+	if (seed == 0 && getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		seed = (uintptr_t)&seed;
+	return seed;
+}
+
 struct intern *intern_new(struct arena *arena)
 {
 	struct intern *intern = calloc(1, sizeof(*intern));
@@ -128,9 +139,7 @@ struct intern *intern_new(struct arena *arena)
 	if (intern == NULL)
 		return NULL;
 	intern->arena = arena;
-	/* Before the kernel has entropy a guessable seed is better than none. */
-	if (getrandom(&intern->seed, sizeof(intern->seed), GRND_NONBLOCK) < 0)
-		intern->seed = (uintptr_t)intern;
+	intern->seed = process_seed();
 	return intern;
 }
 

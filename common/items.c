@@ -4,17 +4,69 @@
 #include <string.h>
 
 #include "common/items.h"
+#include "common/json_pick.h"
 #include "common/yaml.h"
 
 #define STEPS_MAX JSON_DEPTH_MAX
 
-static const char *const list_names[] = {
-	"SecurityGroups", "NetworkInterfaces", "PrefixLists", "Entries", "items", NULL,
+/* What the loaders read of an object; of anything else they read everything. */
+static const struct json_pick picked_annotations[] = {{"vpc.amazonaws.com/pod-eni", NULL}, {0}};
+static const struct json_pick picked_metadata[] = {
+	{"annotations", picked_annotations},
+	{"creationTimestamp", NULL},
+	{"deletionGracePeriodSeconds", NULL},
+	{"deletionTimestamp", NULL},
+	{"labels", NULL},
+	{"name", NULL},
+	{"namespace", NULL},
+	{"uid", NULL},
+	{0},
+};
+static const struct json_pick picked_spec[] = {
+	{"clusterIP", NULL},
+	{"clusterIPs", NULL},
+	{"features", NULL},
+	{"hostNetwork", NULL},
+	{"nodeName", NULL},
+	{"podSelector", NULL},
+	{"ports", NULL},
+	{"securityGroups", NULL},
+	{"serviceAccountName", NULL},
+	{"serviceAccountSelector", NULL},
+	{0},
+};
+static const struct json_pick picked_status[] = {
+	{"addresses", NULL}, {"phase", NULL}, {"podIP", NULL}, {"podIPs", NULL}, {0},
+};
+static const struct json_pick picked_object[] = {
+	{"apiVersion", NULL},
+	{"kind", NULL},
+	{"metadata", picked_metadata},
+	{"spec", picked_spec},
+	{"status", picked_status},
+	{"PrefixListId", NULL},
+	{"addressType", NULL},
+	{"endpoints", NULL},
+	{"ports", NULL},
+	{0},
+};
+static const struct json_pick picked_interface[] = {
+	{"Groups", NULL},
+	{"Ipv4Prefixes", NULL},
+	{"Ipv6Addresses", NULL},
+	{"Ipv6Prefixes", NULL},
+	{"NetworkInterfaceId", NULL},
+	{"PrivateIpAddress", NULL},
+	{"PrivateIpAddresses", NULL},
+	{"SourceDestCheck", NULL},
+	{0},
 };
 
-/* What podsg reads of a document besides its lists; the rest is passed over. */
-static const char *const member_names[] = {
-	"apiVersion", "kind", "metadata", "spec", "status", "PrefixListId", NULL,
+/* The lists of a document, and what is read of their elements. */
+static const struct json_pick lists[] = {
+	{"SecurityGroups", NULL}, {"NetworkInterfaces", picked_interface},
+	{"PrefixLists", NULL},    {"Entries", NULL},
+	{"items", picked_object}, {0},
 };
 
 struct json_reader {
@@ -30,15 +82,6 @@ struct yaml_reader {
 	const struct item_handler *handler;
 };
 
-static const char *find_name(const char *const *names, const struct json_slice *key)
-{
-	for (; *names != NULL; names++) {
-		if (json_slice_is(key, *names))
-			return *names;
-	}
-	return NULL;
-}
-
 static int too_large(const struct json_reader *reader, unsigned line, const char *item)
 {
 	struct error_place place = {.file = reader->file, .line = line, .item = item};
@@ -48,48 +91,44 @@ static int too_large(const struct json_reader *reader, unsigned line, const char
 	                ITEM_TEXT_MAX);
 }
 
-static bool is_too_large(const struct json_slice *slice)
-{
-	return slice->values > ITEM_VALUES_MAX || slice->length > ITEM_TEXT_MAX;
-}
-
-static int no_tree(const struct json_reader *reader, const struct json_slice *slice)
+/* Says why json_pick() made no tree; what is not JSON has been said. */
+static int no_tree(const struct json_reader *reader, int code, const struct json_slice *slice,
+                   const char *item)
 {
 	struct error_place place = {.file = reader->file, .line = slice->line};
 
-	return error_at(reader->err, -EBADMSG, &place, NULL,
-	                "not JSON: half a surrogate pair in a string, or out of memory");
+	if (code == -EFBIG)
+		return too_large(reader, slice->line, item);
+	return error_at(reader->err, code, &place, NULL, "a number is too long, or out of memory");
 }
 
-static int read_element(struct json_reader *reader, const char *list, size_t index)
+static int read_element(struct json_reader *reader, const struct json_pick *list, size_t index)
 {
-	struct item item = {
-		.file = reader->file, .list = list, .index = index, .document = reader->document};
+	static const struct json_limit limit = {ITEM_TEXT_MAX, ITEM_VALUES_MAX};
+	struct item item = {.file = reader->file,
+	                    .list = list->key,
+	                    .index = index,
+	                    .document = reader->document};
 	char path[FIELD_PATH_MAX];
 	cJSON *tree;
-	int ret = json_skip(&reader->cursor, &item.text, reader->err);
+	int ret = json_pick(&reader->cursor, list->members, &limit, &item.text, &tree, reader->err);
 
 	if (ret < 0)
-		return ret;
-	if (is_too_large(&item.text))
-		return too_large(reader, item.text.line,
-		                 field_path(&item, &(struct field){0}, path));
-	tree = json_tree(&item.text);
-	if (tree == NULL)
-		return no_tree(reader, &item.text);
+		return no_tree(reader, ret, &item.text,
+		               field_path(&item, &(struct field){0}, path));
 	item.value = tree;
 	ret = reader->handler->element(reader->handler->context, &item, reader->err);
 	cJSON_Delete(tree);
 	return ret;
 }
 
-static int read_list(struct json_reader *reader, const char *list)
+static int read_list(struct json_reader *reader, const struct json_pick *list)
 {
 	struct json_walk walk;
 	size_t index = 0;
 	int ret;
 
-	if (cJSON_AddArrayToObject(reader->document, list) == NULL)
+	if (cJSON_AddArrayToObject(reader->document, list->key) == NULL)
 		return error_set(reader->err, -ENOMEM, "%s: out of memory", reader->file);
 	ret = json_enter(&reader->cursor, '[', &walk, reader->err);
 	while (ret >= 0) {
@@ -102,39 +141,36 @@ static int read_list(struct json_reader *reader, const char *list)
 }
 
 /* Members are few, but one may be given many times: the sum of them is limited. */
-static int read_plain_member(struct json_reader *reader, const char *name, struct json_slice *sum)
+static int read_plain_member(struct json_reader *reader, const struct json_pick *pick,
+                             struct json_limit *left)
 {
 	struct json_slice slice;
 	cJSON *tree;
-	int ret = json_skip(&reader->cursor, &slice, reader->err);
+	int ret = json_pick(&reader->cursor, pick->members, left, &slice, &tree, reader->err);
 
 	if (ret < 0)
-		return ret;
-	sum->length += slice.length;
-	sum->values += slice.values;
-	if (is_too_large(sum))
-		return too_large(reader, slice.line, name);
-	tree = json_tree(&slice);
-	if (tree == NULL || !cJSON_AddItemToObject(reader->document, name, tree)) {
-		cJSON_Delete(tree);
-		return no_tree(reader, &slice);
-	}
-	return 0;
+		return no_tree(reader, ret, &slice, pick->key);
+	left->length -= slice.length;
+	left->values -= slice.values;
+	if (cJSON_AddItemToObjectCS(reader->document, pick->key, tree))
+		return 0;
+	cJSON_Delete(tree);
+	return no_tree(reader, -ENOMEM, &slice, pick->key);
 }
 
 static int read_member(struct json_reader *reader, const struct json_slice *key,
-                       struct json_slice *sum)
+                       struct json_limit *left)
 {
-	const char *list = find_name(list_names, key);
-	const char *name = list != NULL ? list : find_name(member_names, key);
+	const struct json_pick *list = json_pick_find(lists, key);
+	const struct json_pick *pick = list != NULL ? list : json_pick_find(picked_object, key);
 
 	if (list != NULL && json_peek(&reader->cursor) == '[') {
-		if (++sum->values > ITEM_VALUES_MAX)
-			return too_large(reader, key->line, list);
+		if (left->values-- == 0)
+			return too_large(reader, key->line, list->key);
 		return read_list(reader, list);
 	}
-	if (name != NULL)
-		return read_plain_member(reader, name, sum);
+	if (pick != NULL)
+		return read_plain_member(reader, pick, left);
 	return json_skip(&reader->cursor, NULL, reader->err);
 }
 
@@ -142,14 +178,14 @@ static int read_members(struct json_reader *reader)
 {
 	struct json_walk walk;
 	struct json_slice key;
-	struct json_slice sum = {0};
+	struct json_limit left = {ITEM_TEXT_MAX, ITEM_VALUES_MAX};
 	int ret = json_enter(&reader->cursor, '{', &walk, reader->err);
 
 	while (ret >= 0) {
 		ret = json_next_member(&walk, &key, reader->err);
 		if (ret <= 0)
 			break;
-		ret = read_member(reader, &key, &sum);
+		ret = read_member(reader, &key, &left);
 	}
 	return ret < 0 ? ret : json_finish(&reader->cursor, reader->err);
 }
@@ -177,9 +213,10 @@ static int read_json(const char *file, const char *text, size_t length,
 
 static bool is_yaml_list(const char *key)
 {
-	const struct json_slice slice = {.text = key, .length = strlen(key)};
-
-	return find_name(list_names, &slice) != NULL;
+	for (const struct json_pick *list = lists; list->key != NULL; list++)
+		if (strcmp(list->key, key) == 0)
+			return true;
+	return false;
 }
 
 static int yaml_element(void *context, const cJSON *document, const char *list, size_t index,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <ctype.h>
+#include <endian.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,11 +16,10 @@ struct nest {
 	unsigned depth;
 };
 
-static bool ends_string_run[256] = {
-	[0x00 ... 0x1f] = true,
-	['"'] = true,
-	['\\'] = true,
-};
+#define SURROGATE (0xd800U >> 11)
+#define LOW_SURROGATE 0xdc00U
+
+#define BYTES(byte) (0x0101010101010101U * (byte))
 
 static int malformed(const struct json_cursor *cursor, const char *rule, struct error *err)
 {
@@ -34,6 +35,8 @@ static void skip_space(struct json_cursor *cursor)
 {
 	const char *at = cursor->at;
 
+	if (at<cursor->end && * at> ' ')
+		return;
 	for (; at < cursor->end; at++) {
 		while (cursor->end - at > 8 && memcmp(at, "        ", 8) == 0)
 			at += 8;
@@ -43,6 +46,20 @@ static void skip_space(struct json_cursor *cursor)
 			break;
 	}
 	cursor->at = at;
+}
+
+/* Behind the u of an escape. */
+static int scan_code_unit(struct json_cursor *cursor, unsigned *ret, struct error *err)
+{
+	unsigned unit = 0;
+
+	for (int i = 0; i < 4; i++, cursor->at++) {
+		if (cursor->at == cursor->end || !isxdigit((unsigned char)*cursor->at))
+			return malformed(cursor, "four hexadecimal digits are expected", err);
+		unit = unit * 16 + ((unsigned)*cursor->at & 0xf) + (*cursor->at > '9' ? 9 : 0);
+	}
+	*ret = unit;
+	return 0;
 }
 
 static bool accept_char(struct json_cursor *cursor, char c)
@@ -56,17 +73,62 @@ static bool accept_char(struct json_cursor *cursor, char c)
 /* Behind a backslash. A NUL would cut the string short for everyone who reads it later. */
 static int scan_escape(struct json_cursor *cursor, struct error *err)
 {
+	static const char half[] = "half a surrogate pair in a string";
+	unsigned unit;
+	int ret;
+
 	if (cursor->at == cursor->end || strchr("\"\\/bfnrtu", *cursor->at) == NULL)
 		return malformed(cursor, "an escape of \" \\ / b f n r t u is expected", err);
 	if (*cursor->at++ != 'u')
 		return 0;
-	for (int i = 0; i < 4; i++, cursor->at++) {
-		if (cursor->at == cursor->end || !isxdigit((unsigned char)*cursor->at))
-			return malformed(cursor, "four hexadecimal digits are expected", err);
-	}
-	if (memcmp(cursor->at - 4, "0000", 4) == 0)
+	ret = scan_code_unit(cursor, &unit, err);
+	if (ret < 0)
+		return ret;
+	if (unit == 0)
 		return malformed(cursor, "\\u0000 is not accepted", err);
-	return 0;
+	if (unit >> 11 != SURROGATE)
+		return 0;
+	if (unit >= LOW_SURROGATE || !accept_char(cursor, '\\') || !accept_char(cursor, 'u'))
+		return malformed(cursor, half, err);
+	ret = scan_code_unit(cursor, &unit, err);
+	if (ret < 0)
+		return ret;
+	return unit >> 10 == LOW_SURROGATE >> 10 ? 0 : malformed(cursor, half, err);
+}
+
+/* Bit 7 of each byte that is 0; above one that is, of others, too. */
+static uint64_t zero_bytes(uint64_t word)
+{
+	return (word - BYTES(0x01)) & ~word & BYTES(0x80);
+}
+
+static bool ends_string_run(unsigned char c)
+{
+	return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* To the next byte that means something in a string, eight at a time: strings are most of a text.
+ */
+static void skip_string_run(struct json_cursor *cursor)
+{
+	const char *at = cursor->at;
+	uint64_t word;
+
+	for (; cursor->end - at >= (ptrdiff_t)sizeof(word); at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		word = le64toh(word);
+
+		uint64_t found = ((word - BYTES(0x20)) & ~word & BYTES(0x80)) |
+		                 zero_bytes(word ^ BYTES('"')) | zero_bytes(word ^ BYTES('\\'));
+
+		if (found != 0) {
+			cursor->at = at + __builtin_ctzll(found) / 8;
+			return;
+		}
+	}
+	while (at < cursor->end && !ends_string_run((unsigned char)*at))
+		at++;
+	cursor->at = at;
 }
 
 static int scan_string(struct json_cursor *cursor, struct error *err)
@@ -75,8 +137,7 @@ static int scan_string(struct json_cursor *cursor, struct error *err)
 
 	cursor->at++;
 	for (;;) {
-		while (cursor->at < cursor->end && !ends_string_run[(unsigned char)*cursor->at])
-			cursor->at++;
+		skip_string_run(cursor);
 		if (cursor->at == cursor->end)
 			return malformed(cursor, "a string is not closed", err);
 		if (accept_char(cursor, '"'))
@@ -304,7 +365,9 @@ int json_finish(struct json_cursor *cursor, struct error *err)
 
 bool json_slice_is(const struct json_slice *slice, const char *text)
 {
-	return strlen(text) == slice->length && memcmp(slice->text, text, slice->length) == 0;
+	size_t length = strlen(text);
+
+	return length == slice->length && (length == 0 || memcmp(slice->text, text, length) == 0);
 }
 
 cJSON *json_tree(const struct json_slice *slice)

@@ -17,6 +17,8 @@ static const struct {
 	{"ServiceAccount", "", load_service_account},
 	{"Namespace", "", NULL},
 	{"Node", "", load_node},
+	{"Service", "", load_service},
+	{"EndpointSlice", "discovery.k8s.io", load_endpoint_slice},
 	{"SecurityGroupPolicy", CRD_GROUP, load_policy},
 	{"CNINode", CRD_GROUP, load_cninode},
 };
@@ -207,6 +209,16 @@ static void read_pod_spec(struct loader *loader, const struct field *object, str
 	pod->host_network = read_flag(loader, &host_network, false);
 }
 
+/* kubectl delete --grace-period=0 --force: the API server forgets the pod before the node does. */
+static bool read_deleted_at_once(struct loader *loader, const struct field *metadata)
+{
+	const struct field time = field_member(metadata, "deletionTimestamp");
+	const struct field grace = field_member(metadata, "deletionGracePeriodSeconds");
+
+	return time.value != NULL && grace.value != NULL &&
+	       read_integer(loader, &grace, INT32_MIN, INT32_MAX, 1) == 0;
+}
+
 static void read_pod_metadata(struct loader *loader, const struct field *object, struct pod *pod)
 {
 	const struct object_name name = read_object_name(loader, object, true, DEFINES_POD);
@@ -220,6 +232,7 @@ static void read_pod_metadata(struct loader *loader, const struct field *object,
 	pod->uid = read_name(loader, &uid, OPTIONAL);
 	pod->labels = read_labels(loader, object);
 	pod->created = read_created(loader, object);
+	pod->deleted_at_once = read_deleted_at_once(loader, &metadata);
 	if (eni.value != NULL)
 		pod->eni = read_pod_eni(loader, &eni);
 }
@@ -338,23 +351,35 @@ static bool group_is(const char *api_version, const char *group)
 	return strlen(group) == length && strncmp(api_version, group, length) == 0;
 }
 
+/* Its kind, "" if it failed; *from_list: it is that of the list that holds the object. */
+static const char *read_kind(struct loader *loader, const struct field *object,
+                             const struct field *field, bool *from_list)
+{
+	const struct field own = field_member(object, "kind");
+
+	*from_list = field->value != NULL && own.value == NULL;
+	if (field->value == NULL && loader->kind != NULL)
+		return loader->kind;
+	if (field->value == NULL)
+		loader_refuse(loader, -EINVAL, field,
+		              "is missing, and no kind of list stands before this item");
+	return read_name(loader, field, REQUIRED);
+}
+
 void load_kubernetes(struct loader *loader, const struct field *object)
 {
 	const struct field kind_field = own_or_list_member(loader, object, "kind");
 	const struct field version_field = own_or_list_member(loader, object, "apiVersion");
-	const struct field own_kind = field_member(object, "kind");
 	const char *version = read_name(loader, &version_field, OPTIONAL);
-	const char *kind;
+	bool from_list;
+	const char *kind = read_kind(loader, object, &kind_field, &from_list);
 
-	if (kind_field.value == NULL)
-		loader_refuse(loader, -EINVAL, &kind_field,
-		              "is missing, and no kind of list stands before this item");
-	kind = read_name(loader, &kind_field, REQUIRED);
 	if (loader_failed(loader))
 		return;
+	if (version_field.value == NULL && loader->api_version != NULL)
+		version = loader->api_version;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (!kind_is(kind, kinds[i].kind, own_kind.value == NULL) ||
-		    !group_is(version, kinds[i].group))
+		if (!kind_is(kind, kinds[i].kind, from_list) || !group_is(version, kinds[i].group))
 			continue;
 		if (kinds[i].load != NULL)
 			kinds[i].load(loader, object);

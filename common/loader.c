@@ -107,6 +107,13 @@ void loader_warn(struct loader *loader, const struct field *field, const char *r
 
 	if (loader_failed(loader))
 		return;
+	if (document->warning_count == 0)
+		document->warnings =
+			arena_array(document->arena, DOCUMENT_WARNINGS_MAX, sizeof(char *));
+	if (document->warnings == NULL) {
+		loader_no_memory(loader);
+		return;
+	}
 	if (document->warning_count < DOCUMENT_WARNINGS_MAX) {
 		const char *text;
 

@@ -24,6 +24,8 @@ struct loader {
 	struct intern *intern;
 	struct error error;
 	const struct item *item;
+	const char *api_version; /* of an object that does not say; NULL: it has to */
+	const char *kind;
 	struct vector groups;
 	struct vector interfaces;
 	struct vector prefix_lists;
@@ -32,6 +34,7 @@ struct loader {
 	struct vector policies;
 	struct vector nodes;
 	struct vector cninodes;
+	struct vector cluster_dns;
 	struct vector entries; /* struct prefix: of the document's own list "Entries" */
 	/* Parts of the object at hand, empty between objects. */
 	struct vector rules;
@@ -56,6 +59,8 @@ enum definition {
 	DEFINES_POLICY,
 	DEFINES_NODE,
 	DEFINES_CNINODE,
+	DEFINES_SERVICE,
+	DEFINES_ENDPOINT_SLICE,
 };
 
 bool loader_failed(const struct loader *loader);
@@ -110,6 +115,8 @@ void load_service_account(struct loader *loader, const struct field *account);
 void load_node(struct loader *loader, const struct field *node);
 void load_cninode(struct loader *loader, const struct field *cninode);
 void load_policy(struct loader *loader, const struct field *policy);
+void load_service(struct loader *loader, const struct field *service);
+void load_endpoint_slice(struct loader *loader, const struct field *slice);
 
 struct object_name {
 	const char *namespace; /* "default" where the document does not say, "" = not namespaced */

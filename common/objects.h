@@ -140,7 +140,9 @@ struct pod {
 	struct labels labels;
 	int64_t created; /* seconds since 1970, 0 = unknown */
 	bool host_network;
-	bool finished;                              /* phase Succeeded or Failed: holds nothing */
+	bool finished; /* phase Succeeded or Failed: holds nothing */
+	/* deletionTimestamp with a grace period of 0: nobody waits for its clean-up. */
+	bool deleted_at_once;
 	struct branch_eni *eni;                     /* NULL: not annotated */
 	struct prefix addresses[POD_ADDRESSES_MAX]; /* status.podIPs */
 	size_t address_count;
@@ -158,6 +160,33 @@ struct cninode {
 	const char *name;
 	bool security_groups_for_pods; /* the feature of that name is listed */
 	unsigned line;
+};
+
+/* A Service or an EndpointSlice of the cluster's DNS, kube-system/kube-dns; others are not kept. */
+struct cluster_dns {
+	const char *name;
+	bool endpoints; /* a slice: where kube-proxy sends the queries; else the Service */
+	struct prefix *addresses; /* of the ready endpoints; or the Service's cluster addresses */
+	size_t address_count;
+	uint16_t udp_port; /* 53 where it does not say */
+	uint16_t tcp_port;
+	unsigned line;
+};
+
+/* The EC2 instance that this node is, as its metadata service says. */
+struct instance {
+	const char *id;
+	const char *type;
+	const char *region;
+	const char *zone;
+	const char **groups; /* ids, of the primary interface */
+	size_t group_count;
+	struct prefix *addresses; /* private ones of the primary interface, IPv4 and IPv6 */
+	size_t address_count;
+	struct prefix *vpc_cidrs; /* IPv4 and IPv6 */
+	size_t vpc_cidr_count;
+	struct prefix *subnet_cidrs; /* likewise, of the primary interface's subnet */
+	size_t subnet_cidr_count;
 };
 
 /* Kubernetes label selector semantics (apimachinery's LabelSelectorAsSelector): NotIn and

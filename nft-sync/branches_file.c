@@ -96,8 +96,7 @@ static bool fill_branch(cJSON *object, const struct branch *branch,
 	       add_addresses(object, branch) && add_groups(object, branch) && add_dns(object, dns);
 }
 
-static cJSON *branches_json(const struct resolution *resolution, const struct model *model,
-                            const struct prefix *servers, size_t server_count)
+static cJSON *branches_json(const struct resolution *resolution, const struct model *model)
 {
 	cJSON *array = cJSON_CreateArray();
 
@@ -106,7 +105,7 @@ static cJSON *branches_json(const struct resolution *resolution, const struct mo
 		cJSON *object = cJSON_CreateObject();
 		struct dns_permission dns;
 
-		dns_permission(resolution, branch, model, servers, server_count, &dns);
+		dns_permission(resolution, branch, model, &dns);
 		if (object == NULL || !fill_branch(object, branch, &dns) ||
 		    !cJSON_AddItemToArray(array, object)) {
 			cJSON_Delete(object);
@@ -117,10 +116,9 @@ static cJSON *branches_json(const struct resolution *resolution, const struct mo
 	return array;
 }
 
-static char *branches_text(const struct resolution *resolution, const struct model *model,
-                           const struct prefix *servers, size_t server_count)
+static char *branches_text(const struct resolution *resolution, const struct model *model)
 {
-	cJSON *array = branches_json(resolution, model, servers, server_count);
+	cJSON *array = branches_json(resolution, model);
 	char *text = array != NULL ? cJSON_PrintUnformatted(array) : NULL;
 
 	cJSON_Delete(array);
@@ -128,10 +126,9 @@ static char *branches_text(const struct resolution *resolution, const struct mod
 }
 
 int branches_file_write(struct branches_file *file, const struct resolution *resolution,
-                        const struct model *model, const struct prefix *dns_servers,
-                        size_t dns_server_count, struct error *err)
+                        const struct model *model, struct error *err)
 {
-	char *branches = branches_text(resolution, model, dns_servers, dns_server_count);
+	char *branches = branches_text(resolution, model);
 	char *whole = NULL;
 	int length;
 	int ret = 0;

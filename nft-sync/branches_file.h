@@ -18,11 +18,9 @@ struct branches_file;
 int branches_file_open(const char *path, struct branches_file **ret, struct error *err);
 void branches_file_close(struct branches_file *file); /* accepts NULL; the file stays */
 
-/* dns_servers: those of the cluster; none = not known. A failure to write is tried again with the
- * next call. */
+/* A failure to write is tried again with the next call. */
 int branches_file_write(struct branches_file *file, const struct resolution *resolution,
-                        const struct model *model, const struct prefix *dns_servers,
-                        size_t dns_server_count, struct error *err);
+                        const struct model *model, struct error *err);
 
 /*
  * What was in force before a restart, as `previous` of the first resolve(): branches sorted, no

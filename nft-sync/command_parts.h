@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 
 cJSON *sources_object(const struct sync *sync);
+cJSON *health_object(const struct sync *sync);
 cJSON *interfaces_object(const struct sync *sync); /* how many in which state */
 cJSON *kernel_object(struct sync *sync);
 cJSON *problems_object(const struct sync *sync);

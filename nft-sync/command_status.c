@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "nft-sync/command_parts.h"
+#include "nft-sync/health.h"
 
 static void add_age(cJSON *object, const char *key, int64_t since)
 {
@@ -27,6 +28,29 @@ static cJSON *file_object(const struct source_file *file)
 	return object;
 }
 
+static const char *live_state(const struct source_status *status)
+{
+	if (status->absent)
+		return "absent";
+	if (!status->synced)
+		return "not read yet";
+	return status->current ? "good" : "stale";
+}
+
+static void add_live(void *context, const struct source_status *status)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "kind", status->source);
+	cJSON_AddStringToObject(object, "name", status->what);
+	cJSON_AddStringToObject(object, "state", live_state(status));
+	cJSON_AddNumberToObject(object, "objects", (double)status->objects);
+	add_age(object, "age", status->fresh);
+	cJSON_AddNumberToObject(object, "failures", (double)status->failures);
+	if (status->error[0])
+		cJSON_AddStringToObject(object, "error", status->error);
+	cJSON_AddItemToArray(context, object);
+}
+
 cJSON *sources_object(const struct sync *sync)
 {
 	size_t count = 0;
@@ -36,7 +60,24 @@ cJSON *sources_object(const struct sync *sync)
 		files = source_files_list(sync->files, &count);
 	for (size_t i = 0; i < count; i++)
 		cJSON_AddItemToArray(array, file_object(&files[i]));
+	live_sources_each(sync->live, add_live, array);
 	return array;
+}
+
+static void add_sentence(void *context, enum health_grade grade, const char *sentence)
+{
+	cJSON *array = cJSON_GetObjectItemCaseSensitive(
+		context, grade == HEALTH_FAILURE ? "failures" : "warnings");
+	cJSON_AddItemToArray(array, cJSON_CreateString(sentence));
+}
+
+cJSON *health_object(const struct sync *sync)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddArrayToObject(object, "failures");
+	cJSON_AddArrayToObject(object, "warnings");
+	cJSON_AddBoolToObject(object, "healthy", health_each(sync, add_sentence, object));
+	return object;
 }
 
 const char *branch_state_name(const struct branch *branch)
@@ -129,6 +170,8 @@ cJSON *problems_object(const struct sync *sync)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->resolution->problems[i]));
 	for (size_t i = 0; i < sync->problem_count; i++)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->problems[i]));
+	if (sync->history.config_error.code)
+		cJSON_AddItemToArray(array, cJSON_CreateString(sync->history.config_error.text));
 	if (sync->history.branches_error.code)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->history.branches_error.text));
 	if (sync->files && source_files_problem(sync->files)[0])

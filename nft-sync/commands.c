@@ -35,6 +35,7 @@ static cJSON *answer_status(struct sync *sync, const cJSON *request)
 	cJSON_AddStringToObject(answer, "node", sync->config->node.name);
 	cJSON_AddStringToObject(answer, "table", sync->config->nft_sync.table);
 	cJSON_AddNumberToObject(answer, "uptime", (double)(time(NULL) - sync->history.started));
+	cJSON_AddItemToObject(answer, "health", health_object(sync));
 	cJSON_AddItemToObject(answer, "sources", sources_object(sync));
 	cJSON_AddItemToObject(answer, "interfaces", interfaces_object(sync));
 	cJSON_AddItemToObject(answer, "kernel", kernel_object(sync));
@@ -96,5 +97,5 @@ cJSON *command_answer(struct sync *sync, const cJSON *request)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].answer(sync, request);
-	return failure("unknown command: expected status, pods, groups or explain");
+	return failure("unknown command: expected status, pods, groups, explain or monitor");
 }

@@ -2,7 +2,8 @@
 #ifndef PODSG_COMMANDS_H
 #define PODSG_COMMANDS_H
 
-/* What podsgctl can ask: {"command":"status"|"pods"|"groups"|"explain", …}. */
+/* What podsgctl can ask: {"command":"status"|"pods"|"groups"|"explain", …}. What is
+ * answered by more than one line, monitor, is drop_monitor.h's. */
 
 #include "nft-sync/sync.h"
 

@@ -11,27 +11,32 @@
 #include <unistd.h>
 
 #include "common/control.h"
+#include "nft-sync/control_queue.h"
 #include "nft-sync/control_server.h"
 
 #define GROUPS_MAX 256
 
-struct client {
+struct control_client {
 	struct control_server *server;
 	uv_pipe_t pipe;
 	uv_timer_t idle;
 	unsigned open_handles;
 	bool closing;
+	bool deaf; /* until its answer is away */
 	char line[CONTROL_REQUEST_MAX];
 	size_t used;
 	char *answer; /* being written */
 	uv_write_t write;
+	struct control_queue queue;  /* of a stream, behind what is being written */
+	void (*gone)(void *context); /* NULL: not a stream */
+	void *context;
 };
 
 struct control_server {
 	uv_pipe_t pipe;
 	control_handler *handler;
 	void *context;
-	struct client *clients[CONTROL_CLIENTS_MAX];
+	struct control_client *clients[CONTROL_CLIENTS_MAX];
 	bool closing;
 	unsigned references; /* the listening handle and every client */
 };
@@ -44,15 +49,16 @@ static void server_unref(struct control_server *server)
 
 static void client_closed(uv_handle_t *handle)
 {
-	struct client *client = handle->data;
+	struct control_client *client = handle->data;
 	if (--client->open_handles > 0)
 		return;
 	server_unref(client->server);
+	control_queue_clear(&client->queue);
 	free(client->answer);
 	free(client);
 }
 
-static void client_close(struct client *client)
+static void client_close(struct control_client *client)
 {
 	if (client->closing)
 		return;
@@ -62,6 +68,8 @@ static void client_close(struct client *client)
 			client->server->clients[i] = NULL;
 	uv_close((uv_handle_t *)&client->pipe, client_closed);
 	uv_close((uv_handle_t *)&client->idle, client_closed);
+	if (client->gone)
+		client->gone(client->context);
 }
 
 static void client_idle(uv_timer_t *timer)
@@ -104,24 +112,56 @@ static void client_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
 
 static void client_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
-	struct client *client = handle->data;
+	struct control_client *client = handle->data;
 	(void)suggested;
 	buffer->base = client->line + client->used;
 	buffer->len = sizeof(client->line) - client->used;
 }
 
-static void client_go_on(struct client *client);
+static int client_listen(struct control_client *client)
+{
+	if (!client->deaf)
+		return 0;
+	client->deaf = false;
+	return uv_read_start((uv_stream_t *)&client->pipe, client_buffer, client_read);
+}
+
+static void client_go_on(struct control_client *client);
+static void client_answered(uv_write_t *write, int status);
+
+/* Takes text. What can't be written is not: that its reader has left is told by the reading. */
+static int client_write(struct control_client *client, char *text, size_t length)
+{
+	uv_buf_t buffer = uv_buf_init(text, (unsigned)length);
+	client->answer = text;
+	client->write.data = client;
+	int r = uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1, client_answered);
+	if (r < 0) {
+		free(text);
+		client->answer = NULL;
+	}
+	return r;
+}
+
+static void client_write_queue(struct control_client *client)
+{
+	size_t length;
+	char *text = client->answer ? NULL : control_queue_take(&client->queue, &length);
+	if (text)
+		(void)client_write(client, text, length);
+}
 
 static void client_answered(uv_write_t *write, int status)
 {
-	struct client *client = write->data;
+	struct control_client *client = write->data;
 	free(client->answer);
 	client->answer = NULL;
 	if (client->closing)
 		return;
-	if (status < 0 ||
-	    uv_read_start((uv_stream_t *)&client->pipe, client_buffer, client_read) < 0)
+	if (status < 0 || client_listen(client) < 0)
 		client_close(client);
+	else if (client->gone)
+		client_write_queue(client);
 	else
 		client_go_on(client);
 }
@@ -140,12 +180,12 @@ static cJSON *parse_line(const char *line, size_t length)
 	return request;
 }
 
-static cJSON *handle_line(struct client *client, size_t length)
+static cJSON *handle_line(struct control_client *client, size_t length)
 {
 	cJSON *request = parse_line(client->line, length);
 	cJSON *answer;
 	if (cJSON_IsObject(request)) {
-		answer = client->server->handler(client->server->context, request);
+		answer = client->server->handler(client->server->context, request, client);
 	} else {
 		answer = cJSON_CreateObject();
 		cJSON_AddBoolToObject(answer, "ok", false);
@@ -156,7 +196,7 @@ static cJSON *handle_line(struct client *client, size_t length)
 }
 
 /* Answers the first line in the buffer; reading goes on when the answer is away. */
-static void client_answer(struct client *client, size_t length)
+static void client_answer(struct control_client *client, size_t length)
 {
 	cJSON *answer = handle_line(client, length);
 	char *text = cJSON_PrintUnformatted(answer);
@@ -171,15 +211,13 @@ static void client_answer(struct client *client, size_t length)
 		return;
 	}
 	memcpy(line + size, "\n", 2);
-	client->answer = line;
-	client->write.data = client;
-	uv_buf_t buffer = uv_buf_init(line, (unsigned)size + 1);
 	uv_read_stop((uv_stream_t *)&client->pipe);
-	if (uv_write(&client->write, (uv_stream_t *)&client->pipe, &buffer, 1, client_answered) < 0)
+	client->deaf = true;
+	if (client_write(client, line, size + 1) < 0)
 		client_close(client);
 }
 
-static void client_go_on(struct client *client)
+static void client_go_on(struct control_client *client)
 {
 	const char *end = memchr(client->line, '\n', client->used);
 	if (end)
@@ -190,10 +228,15 @@ static void client_go_on(struct client *client)
 
 static void client_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
-	struct client *client = stream->data;
+	struct control_client *client = stream->data;
 	(void)buffer;
 	if (got < 0) {
 		client_close(client);
+		return;
+	}
+	/* A stream's client has nothing more to ask; that it leaves is all we listen for. */
+	if (client->gone) {
+		client->used = 0;
 		return;
 	}
 	client->used += (size_t)got;
@@ -201,7 +244,34 @@ static void client_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
 	client_go_on(client);
 }
 
-static struct client **free_place(struct control_server *server)
+void control_client_stream(struct control_client *client, void (*gone)(void *context),
+                           void *context)
+{
+	client->gone = gone;
+	client->context = context;
+	uv_timer_stop(&client->idle);
+}
+
+void control_client_say(struct control_client *client, const cJSON *line)
+{
+	char *text = client->closing ? NULL : cJSON_PrintUnformatted(line);
+	if (!text)
+		return;
+	control_queue_put(&client->queue, text);
+	client_write_queue(client);
+}
+
+uint64_t control_client_missed(const struct control_client *client)
+{
+	return client->queue.dropped;
+}
+
+void control_client_end(struct control_client *client)
+{
+	client_close(client);
+}
+
+static struct control_client **free_place(struct control_server *server)
 {
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		if (!server->clients[i])
@@ -228,8 +298,8 @@ static void accept_and_refuse(struct control_server *server)
 static void server_connection(uv_stream_t *stream, int status)
 {
 	struct control_server *server = stream->data;
-	struct client **place = free_place(server);
-	struct client *client = place ? calloc(1, sizeof(*client)) : NULL;
+	struct control_client **place = free_place(server);
+	struct control_client *client = place ? calloc(1, sizeof(*client)) : NULL;
 	if (status < 0 || !client) {
 		if (status == 0)
 			accept_and_refuse(server);

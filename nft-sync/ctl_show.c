@@ -152,6 +152,8 @@ static void show_end(const cJSON *end)
 		       text_of(end, "nodeRule"));
 	if (!permitted)
 		show_list("its groups", part(end, "groups"));
+	if (text_of(end, "nearest")[0])
+		printf("    nearest    %s\n", text_of(end, "nearest"));
 	show_list("missing", part(end, "missing"));
 }
 

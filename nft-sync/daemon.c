@@ -9,6 +9,15 @@
 #include "nft-sync/commands.h"
 #include "nft-sync/control_server.h"
 #include "nft-sync/daemon.h"
+#include "nft-sync/drop_monitor.h"
+#include "nft-sync/health.h"
+#include "nft-sync/live_sources.h"
+#include "nft-sync/notify.h"
+#include "nft-sync/pages.h"
+#include "nft-sync/reload.h"
+#include "nft-sync/resolve.h"
+#include "nft-sync/source_ec2.h"
+#include "nft-sync/source_kubernetes.h"
 #include "nft-sync/sync.h"
 
 #define RETRY_FIRST 100 /* milliseconds, doubled up to the last */
@@ -22,22 +31,56 @@
 /* Handles are members; each has data pointing to the daemon. */
 struct daemon {
 	uv_loop_t loop;
+	struct configs configs;
 	struct sync sync;
+	struct live_sources live;
+	struct notify *notify;
+	struct metrics *metrics;
 	struct control_server *control;
-	uv_poll_t files;
+	struct http_server *pages;
+	struct drop_monitor *monitor;
+	uv_poll_t *files; /* NULL: there is no directory to watch */
 	uv_poll_t host;
 	uv_poll_t watch;
 	uv_timer_t period; /* looks at the directory unasked, and tries again what failed */
-	uv_timer_t retry;
+	uv_timer_t apply;  /* runs while something is to be made true in the kernel */
 	uv_signal_t terminate;
 	uv_signal_t interrupt;
 	uv_signal_t hangup;
 	uint64_t retry_after;
 	uint64_t repaired_until;    /* on the loop's clock: repairs so far, each at its pace */
 	struct error control_error; /* why nobody can ask; code 0: they can */
+	struct error pages_error;   /* why nobody can scrape, likewise */
 };
 
-static void retry_cb(uv_timer_t *timer);
+/* The live sources that there are. */
+static const struct live_kind *const live_kinds[] = {&source_kubernetes_kind, &source_ec2_kind,
+                                                     NULL};
+
+static void apply_cb(uv_timer_t *timer);
+
+/* In so many milliseconds at the latest. */
+static void apply_within(struct daemon *daemon, uint64_t pause)
+{
+	if (!uv_is_active((uv_handle_t *)&daemon->apply) ||
+	    uv_timer_get_due_in(&daemon->apply) > pause)
+		uv_timer_start(&daemon->apply, apply_cb, pause, 0);
+}
+
+/* Whatever else changes in this turn of the loop goes into the same commit. */
+static void daemon_changed(void *context)
+{
+	apply_within(context, 0);
+}
+
+/* Most of what happens in a cluster changes nothing for this node. */
+static void sources_changed(void *context)
+{
+	struct daemon *daemon = context;
+	struct sync *sync = &daemon->sync;
+	if (!sync->image || !resolution_is_current(sync->resolution, sync->model))
+		daemon_changed(daemon);
+}
 
 /* At once, but for the pace. */
 static void repair_soon(struct daemon *daemon)
@@ -46,11 +89,62 @@ static void repair_soon(struct daemon *daemon)
 	uint64_t now = uv_now(&daemon->loop);
 	uint64_t until = daemon->repaired_until > now ? daemon->repaired_until : now;
 	uint64_t pause = until > now + credit ? until - now - credit : 0;
-	if (uv_is_active((uv_handle_t *)&daemon->retry) &&
-	    uv_timer_get_due_in(&daemon->retry) <= pause)
+	if (uv_is_active((uv_handle_t *)&daemon->apply) &&
+	    uv_timer_get_due_in(&daemon->apply) <= pause)
 		return;
 	daemon->repaired_until = until + REPAIR_PACE;
-	uv_timer_start(&daemon->retry, retry_cb, pause, 0);
+	apply_within(daemon, pause);
+}
+
+static void retry_later(struct daemon *daemon)
+{
+	daemon->retry_after = daemon->retry_after ? 2 * daemon->retry_after : RETRY_FIRST;
+	if (daemon->retry_after > RETRY_LAST)
+		daemon->retry_after = RETRY_LAST;
+	apply_within(daemon, daemon->retry_after);
+}
+
+static void tell_status(struct daemon *daemon)
+{
+	char line[NOTIFY_STATUS_MAX];
+	notify_status(daemon->notify, health_line(&daemon->sync, line, sizeof(line)));
+}
+
+static void tell_sources(struct daemon *daemon)
+{
+	if (live_sources_want(&daemon->live, daemon->sync.resolution) < 0)
+		log_text(LOG_LEVEL_ERROR, "sources-not-told", "no memory");
+}
+
+/*
+ * What a restart finds in the kernel is not taken apart because a source has not been heard yet.
+ * Meanwhile the sources learn what they will be asked for, which may be more to wait for.
+ */
+static bool must_wait(struct daemon *daemon)
+{
+	struct error failure = {0};
+	if (daemon->sync.image || !live_sources_any(&daemon->live))
+		return false;
+	if (sync_draw(&daemon->sync, &failure) < 0)
+		log_text(LOG_LEVEL_ERROR, "not-resolved", failure.text);
+	else
+		tell_sources(daemon);
+	if (live_sources_synced(&daemon->live))
+		return false;
+	notify_waiting(daemon->notify);
+	return true;
+}
+
+static void applied(struct daemon *daemon, bool tampered)
+{
+	daemon->retry_after = 0;
+	uv_timer_stop(&daemon->apply);
+	if (tampered)
+		repair_soon(daemon);
+	notify_ready(daemon->notify);
+	tell_sources(daemon);
+	live_sources_committed(&daemon->live, daemon->sync.resolution);
+	sync_keep_copies(&daemon->sync);
 }
 
 /* Makes the kernel right, now or a little later. */
@@ -58,23 +152,20 @@ static void daemon_apply(struct daemon *daemon)
 {
 	struct error failure = {0};
 	bool tampered;
-	int r = sync_apply(&daemon->sync, &failure);
-	/* What somebody else did meanwhile was read, and repaired, on the way. */
-	sync_read_watch(&daemon->sync, &tampered);
-	if (r == 0) {
-		daemon->retry_after = 0;
-		uv_timer_stop(&daemon->retry);
-		if (tampered)
-			repair_soon(daemon);
-		return;
+	if (!must_wait(daemon)) {
+		int r = sync_apply(&daemon->sync, &failure);
+		/* What somebody else did meanwhile was read, and repaired, on the way. */
+		sync_read_watch(&daemon->sync, &tampered);
+		metrics_committed(daemon->metrics, &daemon->sync);
+		if (r == 0)
+			applied(daemon, tampered);
+		else
+			retry_later(daemon);
 	}
-	daemon->retry_after = daemon->retry_after ? 2 * daemon->retry_after : RETRY_FIRST;
-	if (daemon->retry_after > RETRY_LAST)
-		daemon->retry_after = RETRY_LAST;
-	uv_timer_start(&daemon->retry, retry_cb, daemon->retry_after, 0);
+	tell_status(daemon);
 }
 
-static void retry_cb(uv_timer_t *timer)
+static void apply_cb(uv_timer_t *timer)
 {
 	daemon_apply(timer->data);
 }
@@ -86,8 +177,9 @@ static void read_files(struct daemon *daemon)
 	if (sync_read_files(&daemon->sync, &changed, &failure) < 0)
 		log_text(LOG_LEVEL_ERROR, "documents-not-read", failure.text);
 	if (changed)
-		daemon_apply(daemon);
-	sync_keep_copies(&daemon->sync);
+		daemon_changed(daemon);
+	else
+		sync_keep_copies(&daemon->sync);
 }
 
 static void files_cb(uv_poll_t *poll, int status, int events)
@@ -97,10 +189,50 @@ static void files_cb(uv_poll_t *poll, int status, int events)
 	read_files(poll->data);
 }
 
-static cJSON *handle_request(void *context, const cJSON *request)
+static void free_poll(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+/* Before the source is closed, as its descriptor's number is somebody else's then. */
+static void unwatch_files(struct daemon *daemon)
+{
+	if (daemon->files)
+		uv_close((uv_handle_t *)daemon->files, free_poll);
+	daemon->files = NULL;
+}
+
+static int watch_files(struct daemon *daemon)
+{
+	if (!daemon->sync.files)
+		return 0;
+	uv_poll_t *poll = malloc(sizeof(*poll));
+	if (!poll)
+		return -ENOMEM;
+	int r = uv_poll_init(&daemon->loop, poll, source_files_fd(daemon->sync.files));
+	if (r < 0) {
+		free(poll);
+		return r;
+	}
+	poll->data = daemon;
+	daemon->files = poll;
+	return uv_poll_start(poll, UV_READABLE, files_cb);
+}
+
+static cJSON *handle_request(void *context, const cJSON *request, struct control_client *client)
 {
 	struct daemon *daemon = context;
+	if (drop_monitor_is_asked(request))
+		return drop_monitor_answer(daemon->monitor, request, client);
 	return command_answer(&daemon->sync, request);
+}
+
+/* Once for as long as it stays the same. */
+static void note_unavailable(const char *event, struct error *before, const struct error *now)
+{
+	if (now->code && strcmp(before->text, now->text) != 0)
+		log_text(LOG_LEVEL_ERROR, event, now->text);
+	*before = *now;
 }
 
 /* Rules are kept without a socket to ask about them, too; another daemon's socket is the end. */
@@ -113,10 +245,33 @@ static int open_control(struct daemon *daemon, struct error *err)
 	                            handle_request, daemon, &failure, &daemon->control);
 	if (r == -EADDRINUSE)
 		return error_set(err, r, "%s", failure.text);
-	if (strcmp(daemon->control_error.text, failure.text) != 0 && r < 0)
-		log_text(LOG_LEVEL_ERROR, "control-unavailable", failure.text);
-	daemon->control_error = failure;
+	note_unavailable("control-unavailable", &daemon->control_error, &failure);
 	return 0;
+}
+
+static void handle_page(void *context, const char *path, struct http_reply *reply)
+{
+	struct daemon *daemon = context;
+	page_answer(&daemon->sync, daemon->metrics, uv_now(&daemon->loop), path, reply);
+}
+
+/* An address that somebody else has is tried again; the rules don't wait for it. */
+static void open_pages(struct daemon *daemon)
+{
+	struct error failure = {0};
+	const char *address = daemon->sync.config->nft_sync.metrics;
+	if (daemon->pages || !address[0])
+		return;
+	(void)http_server_open(&daemon->loop, address, handle_page, daemon, &failure,
+	                       &daemon->pages);
+	note_unavailable("metrics-unavailable", &daemon->pages_error, &failure);
+}
+
+/* The next resolution tells a source that was opened what is wanted. */
+static void configure_sources(struct daemon *daemon)
+{
+	if (live_sources_configure(&daemon->live, daemon->sync.config))
+		daemon_changed(daemon);
 }
 
 static void period_cb(uv_timer_t *timer)
@@ -124,7 +279,20 @@ static void period_cb(uv_timer_t *timer)
 	struct daemon *daemon = timer->data;
 	read_files(daemon);
 	sync_retry(&daemon->sync);
+	configure_sources(daemon);
 	(void)open_control(daemon, NULL);
+	open_pages(daemon);
+	if (!daemon->sync.image)
+		daemon_changed(daemon);
+	tell_status(daemon);
+	log_settle();
+}
+
+/* Lost notifications (ENOBUFS) are an error of the descriptor, after which libuv has stopped. */
+static void go_on(uv_poll_t *poll, int status, uv_poll_cb callback)
+{
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, callback);
 }
 
 static void host_cb(uv_poll_t *poll, int status, int events)
@@ -132,20 +300,20 @@ static void host_cb(uv_poll_t *poll, int status, int events)
 	struct daemon *daemon = poll->data;
 	struct error failure = {0};
 	bool changed;
-	(void)status;
 	(void)events;
+	go_on(poll, status, host_cb);
 	if (sync_read_host(&daemon->sync, &changed, &failure) < 0)
 		log_text(LOG_LEVEL_ERROR, "host-not-read", failure.text);
 	if (changed)
-		daemon_apply(daemon);
+		daemon_changed(daemon);
 }
 
 static void watch_cb(uv_poll_t *poll, int status, int events)
 {
 	struct daemon *daemon = poll->data;
 	bool changed;
-	(void)status;
 	(void)events;
+	go_on(poll, status, watch_cb);
 	sync_read_watch(&daemon->sync, &changed);
 	if (changed)
 		repair_soon(daemon);
@@ -153,14 +321,49 @@ static void watch_cb(uv_poll_t *poll, int status, int events)
 
 static void stop_cb(uv_signal_t *handle, int number)
 {
+	struct daemon *daemon = handle->data;
 	log_event(LOG_LEVEL_INFO, "stopping", "signal=%d", number);
+	notify_stopping(daemon->notify);
 	uv_stop(handle->loop);
+}
+
+/* What goes by the configuration besides the rules. */
+static void follow_config(struct daemon *daemon, const struct config *before)
+{
+	const struct config *config = daemon->sync.config;
+	log_event(LOG_LEVEL_INFO, "config-reloaded", "node=%s", config->node.name);
+	configure_sources(daemon);
+	if (strcmp(before->nft_sync.metrics, config->nft_sync.metrics) != 0) {
+		http_server_close(daemon->pages);
+		daemon->pages = NULL;
+		open_pages(daemon);
+	}
+}
+
+static void reload(struct daemon *daemon)
+{
+	struct error failure = {0};
+	const struct config *before = daemon->sync.config;
+	unwatch_files(daemon);
+	if (configs_reload(&daemon->configs, &daemon->sync, &failure) < 0)
+		log_text(LOG_LEVEL_ERROR, "config-refused", failure.text);
+	else
+		follow_config(daemon, before);
+	/* Without a watch the directory is looked at every few seconds. */
+	int r = watch_files(daemon);
+	if (r < 0)
+		log_text(LOG_LEVEL_ERROR, "documents-not-watched", uv_strerror(r));
 }
 
 static void hangup_cb(uv_signal_t *handle, int number)
 {
+	struct daemon *daemon = handle->data;
 	(void)number;
-	read_files(handle->data);
+	notify_reloading(daemon->notify);
+	reload(daemon);
+	read_files(daemon);
+	daemon_apply(daemon);
+	notify_reloaded(daemon->notify);
 }
 
 static int poll_start(struct daemon *daemon, uv_poll_t *poll, int fd, uv_poll_cb callback)
@@ -182,9 +385,9 @@ static int handles_start(struct daemon *daemon)
 {
 	struct sync *sync = &daemon->sync;
 	daemon->period.data = daemon;
-	daemon->retry.data = daemon;
+	daemon->apply.data = daemon;
 	uv_timer_init(&daemon->loop, &daemon->period);
-	uv_timer_init(&daemon->loop, &daemon->retry);
+	uv_timer_init(&daemon->loop, &daemon->apply);
 	int r = signal_start(daemon, &daemon->terminate, SIGTERM, stop_cb);
 	if (r == 0)
 		r = signal_start(daemon, &daemon->interrupt, SIGINT, stop_cb);
@@ -194,8 +397,8 @@ static int handles_start(struct daemon *daemon)
 		r = poll_start(daemon, &daemon->watch, nft_watch_fd(sync->nft), watch_cb);
 	if (r == 0)
 		r = poll_start(daemon, &daemon->host, host_watch_fd(sync->host_watch), host_cb);
-	if (r == 0 && sync->files)
-		r = poll_start(daemon, &daemon->files, source_files_fd(sync->files), files_cb);
+	if (r == 0)
+		r = watch_files(daemon);
 	if (r == 0)
 		r = uv_timer_start(&daemon->period, period_cb, 0, SOURCE_FILES_PERIOD * 1000);
 	return r;
@@ -210,13 +413,30 @@ static void close_walk(uv_handle_t *handle, void *context)
 
 static void daemon_close(struct daemon *daemon)
 {
+	live_sources_close(&daemon->live);
 	control_server_close(daemon->control);
+	drop_monitor_free(daemon->monitor);
+	http_server_close(daemon->pages);
+	notify_close(daemon->notify);
+	unwatch_files(daemon);
 	uv_walk(&daemon->loop, close_walk, NULL);
 	/* uv_stop() may still be pending: then the first run returns at once. */
 	while (uv_run(&daemon->loop, UV_RUN_DEFAULT) != 0) {
 	}
 	uv_loop_close(&daemon->loop);
 	sync_close(&daemon->sync);
+	metrics_free(daemon->metrics);
+}
+
+/* What needs memory and nothing else. */
+static int make_parts(struct daemon *daemon)
+{
+	live_sources_init(&daemon->live, live_kinds, &daemon->loop, daemon->sync.model,
+	                  sources_changed, daemon);
+	daemon->sync.live = &daemon->live;
+	daemon->metrics = metrics_new();
+	daemon->monitor = drop_monitor_new(&daemon->loop, &daemon->sync);
+	return daemon->metrics && daemon->monitor ? 0 : -ENOMEM;
 }
 
 static int daemon_open(struct daemon *daemon, const struct config *config, struct error *err)
@@ -224,14 +444,20 @@ static int daemon_open(struct daemon *daemon, const struct config *config, struc
 	int r = uv_loop_init(&daemon->loop);
 	if (r < 0)
 		return error_set(err, r, "event loop: %s", uv_strerror(r));
-	r = sync_open(&daemon->sync, config, true, err);
+	r = notify_open(&daemon->loop, &daemon->notify, err);
+	if (r == 0)
+		r = sync_open(&daemon->sync, config, true, err);
 	if (r == 0) {
-		r = handles_start(daemon);
+		r = make_parts(daemon);
+		if (r == 0)
+			r = handles_start(daemon);
 		if (r < 0)
 			error_set(err, r, "event loop: %s", uv_strerror(r));
 	}
 	if (r == 0)
 		r = open_control(daemon, err);
+	if (r == 0)
+		open_pages(daemon);
 	if (r < 0)
 		daemon_close(daemon);
 	return r;
@@ -244,19 +470,24 @@ static int first_commit(struct daemon *daemon, struct error *err)
 	int r = sync_read_host(&daemon->sync, &changed, err);
 	if (r == 0)
 		r = sync_read_files(&daemon->sync, &changed, err);
-	if (r == 0)
-		daemon_apply(daemon);
-	return r;
+	if (r < 0)
+		return r;
+	configure_sources(daemon);
+	daemon_apply(daemon);
+	return 0;
 }
 
-int daemon_run(const struct config *config, struct error *err)
+int daemon_run(const char *path, struct config *config, struct error *err)
 {
 	struct daemon *daemon = calloc(1, sizeof(*daemon));
-	if (!daemon)
+	if (!daemon) {
+		config_free(config);
 		return error_set(err, -ENOMEM, "no memory");
+	}
 	/* A client of the control socket that goes away while it is answered is no reason to die.
 	 */
 	(void)signal(SIGPIPE, SIG_IGN);
+	configs_init(&daemon->configs, path, config);
 	int r = daemon_open(daemon, config, err);
 	if (r == 0) {
 		r = first_commit(daemon, err);
@@ -267,6 +498,8 @@ int daemon_run(const struct config *config, struct error *err)
 		}
 		daemon_close(daemon);
 	}
+	configs_free(&daemon->configs);
+	log_settle();
 	free(daemon);
 	return r;
 }

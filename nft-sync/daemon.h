@@ -6,9 +6,10 @@
 #include "common/error.h"
 
 /*
- * Runs until SIGTERM or SIGINT; SIGHUP looks at the documents at once. The table stays in force
- * when it ends. Returns 0, or the negative errno of what could not be set up.
+ * Runs until SIGTERM or SIGINT; SIGHUP reads the configuration and the documents again. The table
+ * stays in force when it ends. path is where config came from, NULL: the default; config is taken
+ * over. Returns 0, or the negative errno of what could not be set up.
  */
-int daemon_run(const struct config *config, struct error *err);
+int daemon_run(const char *path, struct config *config, struct error *err);
 
 #endif

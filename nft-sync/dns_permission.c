@@ -11,6 +11,7 @@ struct question {
 	const struct branch *branch;
 	const struct model *model;
 	int protocol;
+	int port;
 	const struct prefix *server; /* NULL: anybody */
 };
 
@@ -42,7 +43,8 @@ static bool group_permits(const struct question *question, const char *id)
 static bool rule_permits(const struct question *question, const struct sg_rule *rule)
 {
 	if (rule->protocol != PROTOCOL_ALL &&
-	    (rule->protocol != question->protocol || rule->from > DNS_PORT || rule->to < DNS_PORT))
+	    (rule->protocol != question->protocol || rule->from > question->port ||
+	     rule->to < question->port))
 		return false;
 	switch (rule->peer) {
 	case RULE_PEER_PREFIX:
@@ -68,12 +70,19 @@ static bool groups_permit(const struct question *question)
 	return false;
 }
 
-static bool all_servers(struct question question, const struct prefix *servers, size_t count)
+static bool all_servers(struct question question, int protocol)
 {
-	if (count == 0)
+	const struct resolution *resolution = question.resolution;
+
+	question.protocol = protocol;
+	question.port = DNS_PORT;
+	if (resolution->dns_server_count == 0)
 		return groups_permit(&question);
-	for (size_t i = 0; i < count; i++) {
-		question.server = &servers[i];
+	for (size_t i = 0; i < resolution->dns_server_count; i++) {
+		const struct dns_server *server = &resolution->dns_servers[i];
+
+		question.server = &server->address;
+		question.port = protocol == IPPROTO_UDP ? server->udp_port : server->tcp_port;
 		if (!groups_permit(&question))
 			return false;
 	}
@@ -101,16 +110,13 @@ static void explain(const struct branch *branch, bool servers_known, struct dns_
 }
 
 void dns_permission(const struct resolution *resolution, const struct branch *branch,
-                    const struct model *model, const struct prefix *servers, size_t server_count,
-                    struct dns_permission *ret)
+                    const struct model *model, struct dns_permission *ret)
 {
-	struct question question = {
-		.resolution = resolution, .branch = branch, .model = model, .server = NULL};
+	const struct question question = {
+		.resolution = resolution, .branch = branch, .model = model};
 	bool open = branch->state == BRANCH_OPEN;
 
-	question.protocol = IPPROTO_UDP;
-	ret->udp = open && all_servers(question, servers, server_count);
-	question.protocol = IPPROTO_TCP;
-	ret->tcp = open && all_servers(question, servers, server_count);
-	explain(branch, server_count > 0, ret);
+	ret->udp = open && all_servers(question, IPPROTO_UDP);
+	ret->tcp = open && all_servers(question, IPPROTO_TCP);
+	explain(branch, resolution->dns_server_count > 0, ret);
 }

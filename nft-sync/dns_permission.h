@@ -16,11 +16,11 @@ struct dns_permission {
 };
 
 /*
- * Every server must be permitted, for a resolver may ask any. Where none is known, a rule that
- * permits port 53 to anybody at all will do, and the reason says so. The mode makes no difference.
+ * Every server of the resolution must be permitted, for a resolver may ask any. Where none is
+ * known, a rule that permits port 53 to anybody at all will do, and the reason says so. The mode
+ * makes no difference.
  */
 void dns_permission(const struct resolution *resolution, const struct branch *branch,
-                    const struct model *model, const struct prefix *servers, size_t server_count,
-                    struct dns_permission *ret);
+                    const struct model *model, struct dns_permission *ret);
 
 #endif

@@ -27,17 +27,18 @@ static const struct exempt_service fixed_services[] = {
 static const uint8_t dns_protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
 #define DNS_PROTOCOLS (sizeof(dns_protocols) / sizeof(dns_protocols[0]))
 
-/* Services are numbered: the fixed ones first, then those that the configuration's VPC CIDRs make.
+/* Services are numbered: the fixed ones first, then those that the VPC CIDRs make.
  * False where the number's service is switched off or does not exist. */
-static bool service_at(const struct config *config, size_t number, struct exempt_service *ret)
+static bool service_at(const struct resolution *resolution, size_t number,
+                       struct exempt_service *ret)
 {
 	if (number < FIXED_SERVICES) {
 		*ret = fixed_services[number];
-		return config->exempt[ret->exemption];
+		return resolution->config->exempt[ret->exemption];
 	}
 	number -= FIXED_SERVICES;
 
-	const struct prefix *vpc = &config->vpc_cidrs[number / DNS_PROTOCOLS];
+	const struct prefix *vpc = &resolution->vpc_cidrs[number / DNS_PROTOCOLS];
 
 	if (vpc->family != AF_INET || vpc->length > 30)
 		return false;
@@ -45,12 +46,12 @@ static bool service_at(const struct config *config, size_t number, struct exempt
 	                               DNS_PORT};
 	ret->address.length = 32;
 	ret->address.address[3] |= 2;
-	return config->exempt[EXEMPT_VPC_DNS];
+	return resolution->config->exempt[EXEMPT_VPC_DNS];
 }
 
-static size_t service_numbers(const struct config *config)
+static size_t service_numbers(const struct resolution *resolution)
 {
-	return FIXED_SERVICES + config->vpc_cidr_count * DNS_PROTOCOLS;
+	return FIXED_SERVICES + resolution->vpc_cidr_count * DNS_PROTOCOLS;
 }
 
 static bool service_is(const struct exempt_service *service, const struct prefix *address,
@@ -60,13 +61,13 @@ static bool service_is(const struct exempt_service *service, const struct prefix
 	       prefix_equal(&service->address, address);
 }
 
-bool exempt_service_find(const struct config *config, const struct prefix *address,
+bool exempt_service_find(const struct resolution *resolution, const struct prefix *address,
                          uint8_t protocol, uint16_t port, enum exemption *ret)
 {
 	struct exempt_service service;
 
-	for (size_t i = 0; i < service_numbers(config); i++) {
-		if (!service_at(config, i, &service) ||
+	for (size_t i = 0; i < service_numbers(resolution); i++) {
+		if (!service_at(resolution, i, &service) ||
 		    !service_is(&service, address, protocol, port))
 			continue;
 		*ret = service.exemption;
@@ -85,18 +86,18 @@ static bool is_listed(const struct exempt_service *services, size_t count,
 	return false;
 }
 
-size_t exempt_services(const struct config *config, struct arena *arena,
+size_t exempt_services(const struct resolution *resolution, struct arena *arena,
                        struct exempt_service **ret)
 {
 	size_t count = 0;
 	struct exempt_service *services =
-		arena_array(arena, service_numbers(config), sizeof(*services));
+		arena_array(arena, service_numbers(resolution), sizeof(*services));
 
 	*ret = services;
 	if (services == NULL)
 		return 0;
-	for (size_t i = 0; i < service_numbers(config); i++) {
-		if (service_at(config, i, &services[count]) &&
+	for (size_t i = 0; i < service_numbers(resolution); i++) {
+		if (service_at(resolution, i, &services[count]) &&
 		    !is_listed(services, count, &services[count]))
 			count++;
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "nft-sync/explain.h"
+#include "nft-sync/near_rule.h"
 #include "nft-sync/way.h"
 
 #define TEXT_MAX 512
@@ -166,11 +167,16 @@ static int parse_what(struct explanation *e, struct error *err)
 	return 0;
 }
 
+static struct judge_rules rules_of(const struct explanation *e)
+{
+	return (struct judge_rules){.group = model_judge_group,
+	                            .prefix_list = model_judge_prefix_list,
+	                            .context = e->facts->model};
+}
+
 static void add_pass(struct explanation *e, const char *in, const char *out)
 {
-	const struct judge_rules rules = {.group = model_judge_group,
-	                                  .prefix_list = model_judge_prefix_list,
-	                                  .context = e->facts->model};
+	const struct judge_rules rules = rules_of(e);
 	struct pass *pass = &e->passes[e->count++];
 	snprintf(pass->in, sizeof(pass->in), "%s", in);
 	snprintf(pass->out, sizeof(pass->out), "%s", out);
@@ -290,7 +296,22 @@ static void add_groups(cJSON *object, const struct branch *branch, struct model 
 	}
 }
 
-static cJSON *end_object(const struct judgement *j, struct model *model)
+/* The rule that would have been asked for, and what it lacks. */
+static void add_nearest(cJSON *object, const struct explanation *e, const struct judgement *j)
+{
+	const struct judge_rules rules = rules_of(e);
+	char text[NEAR_TEXT_MAX];
+	struct near_rule near;
+	if (j->reason != REASON_NO_RULE && j->reason != REASON_NODE_NO_RULE)
+		return;
+	const struct near_question question =
+		near_question_of(e->facts->resolution, &rules, &e->packet, j->branch, j->direction,
+	                         j->reason == REASON_NODE_NO_RULE);
+	if (near_rule_find(&question, &near))
+		cJSON_AddStringToObject(object, "nearest", near_rule_text(&question, &near, text));
+}
+
+static cJSON *end_object(const struct explanation *e, const struct judgement *j)
 {
 	char text[TEXT_MAX];
 	char pod[TEXT_MAX];
@@ -307,12 +328,13 @@ static cJSON *end_object(const struct judgement *j, struct model *model)
 	if (j->reason == REASON_RULE)
 		add_rule(object, "group", "rule", j->group, j->rule, j->direction);
 	add_rule(object, "nodeGroup", "nodeRule", j->node_group, j->node_rule, j->direction);
-	add_groups(object, j->branch, model);
+	add_groups(object, j->branch, e->facts->model);
 	cJSON_AddStringToObject(object, "text", text);
+	add_nearest(object, e, j);
 	return object;
 }
 
-static cJSON *pass_object(const struct pass *pass, struct model *model)
+static cJSON *pass_object(const struct explanation *e, const struct pass *pass)
 {
 	cJSON *object = cJSON_CreateObject();
 	cJSON *ends = cJSON_CreateArray();
@@ -320,7 +342,7 @@ static cJSON *pass_object(const struct pass *pass, struct model *model)
 	cJSON_AddStringToObject(object, "out", pass->out);
 	cJSON_AddBoolToObject(object, "permitted", pass->verdict.permitted);
 	for (size_t i = 0; i < pass->verdict.end_count; i++)
-		cJSON_AddItemToArray(ends, end_object(&pass->verdict.ends[i], model));
+		cJSON_AddItemToArray(ends, end_object(e, &pass->verdict.ends[i]));
 	cJSON_AddItemToObject(object, "ends", ends);
 	return object;
 }
@@ -334,7 +356,7 @@ static cJSON *answer(const struct explanation *e)
 	cJSON *passes = cJSON_CreateArray();
 	for (unsigned i = 0; i < e->count; i++) {
 		permitted = permitted && e->passes[i].verdict.permitted;
-		cJSON_AddItemToArray(passes, pass_object(&e->passes[i], e->facts->model));
+		cJSON_AddItemToArray(passes, pass_object(e, &e->passes[i]));
 	}
 	cJSON_AddBoolToObject(object, "permitted", permitted);
 	cJSON_AddStringToObject(object, "source", prefix_text(&e->packet.source, source));

@@ -30,7 +30,7 @@ struct explain_facts {
 /*
  * The answer of the control socket: {"permitted":…, "source":…, "destination":…, "what":…,
  * "passes":[{"in":…, "out":…, "ends":[{"interface", "pod", "direction", "permitted", "reason",
- * "text", "group", "rule", …}]}], "text":…}. -EINVAL: the request is not understood.
+ * "text", "group", "rule", "nearest", …}]}], "text":…}. -EINVAL: the request is not understood.
  */
 int explain(const struct explain_request *request, const struct explain_facts *facts, cJSON **ret,
             struct error *err);

@@ -85,6 +85,11 @@ static int add_groups(struct holding *holding)
 {
 	const struct document *document = holding->document;
 
+	if (document->group_count == 0)
+		return 0;
+	holding->arena = arena_new(HOLDING_SIZE_MAX);
+	if (holding->arena == NULL)
+		return -ENOMEM;
 	for (size_t i = 0; i < document->group_count; i++) {
 		const struct security_group *group = &document->groups[i];
 		const struct group_peers *peers = peers_new(holding->arena, group);
@@ -123,33 +128,53 @@ static void add_addresses(struct holding *holding)
 	}
 }
 
+/* Slices and services are different objects, and may have one name. */
+static struct index_key dns_key(const struct cluster_dns *dns)
+{
+	return index_key_strings(KIND_CLUSTER_DNS, dns->endpoints ? "slice" : "service", dns->name);
+}
+
+static void add_infrastructure(struct holding *holding)
+{
+	const struct document *document = holding->document;
+
+	holding->first[KIND_CLUSTER_DNS] = (uint32_t)holding->entry_count;
+	for (size_t i = 0; i < document->cluster_dns_count; i++)
+		add(holding, dns_key(&document->cluster_dns[i]), &document->cluster_dns[i]);
+	holding->first[KIND_INSTANCE] = (uint32_t)holding->entry_count;
+	for (size_t i = 0; i < document->instance_count; i++)
+		add(holding, index_key_string(KIND_INSTANCE, INSTANCE_KEY),
+		    &document->instances[i]);
+	holding->first[KINDS] = (uint32_t)holding->entry_count;
+}
+
 static void add_kubernetes(struct holding *holding)
 {
 	const struct document *document = holding->document;
 
-	holding->first[KIND_POD] = holding->entry_count;
+	holding->first[KIND_POD] = (uint32_t)holding->entry_count;
 	for (size_t i = 0; i < document->pod_count; i++)
 		add(holding,
 		    index_key_strings(KIND_POD, document->pods[i].namespace,
 		                      document->pods[i].name),
 		    &document->pods[i]);
-	holding->first[KIND_SERVICE_ACCOUNT] = holding->entry_count;
+	holding->first[KIND_SERVICE_ACCOUNT] = (uint32_t)holding->entry_count;
 	for (size_t i = 0; i < document->service_account_count; i++)
 		add(holding,
 		    index_key_strings(KIND_SERVICE_ACCOUNT, document->service_accounts[i].namespace,
 		                      document->service_accounts[i].name),
 		    &document->service_accounts[i]);
-	holding->first[KIND_POLICY] = holding->entry_count;
+	holding->first[KIND_POLICY] = (uint32_t)holding->entry_count;
 	for (size_t i = 0; i < document->policy_count; i++)
 		add(holding,
 		    index_key_strings(KIND_POLICY, document->policies[i].namespace,
 		                      document->policies[i].name),
 		    &document->policies[i]);
-	holding->first[KIND_NODE] = holding->entry_count;
+	holding->first[KIND_NODE] = (uint32_t)holding->entry_count;
 	for (size_t i = 0; i < document->node_count; i++)
 		add(holding, index_key_string(KIND_NODE, document->nodes[i].name),
 		    &document->nodes[i]);
-	holding->first[KINDS] = holding->entry_count;
+	add_infrastructure(holding);
 }
 
 static int fill(struct holding *holding)
@@ -159,11 +184,11 @@ static int fill(struct holding *holding)
 	holding->first[KIND_GROUP] = 0;
 	if (add_groups(holding) < 0)
 		return -ENOMEM;
-	holding->first[KIND_INTERFACE] = holding->entry_count;
+	holding->first[KIND_INTERFACE] = (uint32_t)holding->entry_count;
 	add_interfaces(holding);
-	holding->first[KIND_INTERFACE_ADDRESS] = holding->entry_count;
+	holding->first[KIND_INTERFACE_ADDRESS] = (uint32_t)holding->entry_count;
 	add_addresses(holding);
-	holding->first[KIND_PREFIX_LIST] = holding->entry_count;
+	holding->first[KIND_PREFIX_LIST] = (uint32_t)holding->entry_count;
 	for (size_t i = 0; i < document->prefix_list_count; i++)
 		add(holding, index_key_string(KIND_PREFIX_LIST, document->prefix_lists[i].id),
 		    &document->prefix_lists[i]);
@@ -173,10 +198,10 @@ static int fill(struct holding *holding)
 
 static size_t count_objects(const struct document *document)
 {
-	size_t count = document->group_count + document->interface_count +
-	               document->prefix_list_count + document->pod_count +
-	               document->service_account_count + document->policy_count +
-	               document->node_count;
+	size_t count =
+		document->group_count + document->interface_count + document->prefix_list_count +
+		document->pod_count + document->service_account_count + document->policy_count +
+		document->node_count + document->cluster_dns_count + document->instance_count;
 
 	for (size_t i = 0; i < document->interface_count; i++)
 		count += document->interfaces[i].address_count;
@@ -191,9 +216,8 @@ int holding_new(struct document *document, struct holding **ret)
 	if (holding == NULL)
 		return -ENOMEM;
 	holding->document = document;
-	holding->arena = arena_new(HOLDING_SIZE_MAX);
 	holding->entries = calloc(count != 0 ? count : 1, sizeof(struct entry));
-	if (holding->arena == NULL || holding->entries == NULL || fill(holding) < 0) {
+	if (holding->entries == NULL || fill(holding) < 0) {
 		holding->document = NULL;
 		holding_free(holding);
 		return -ENOMEM;

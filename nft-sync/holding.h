@@ -10,6 +10,7 @@
 #include "nft-sync/model.h"
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 enum kind {
 	KIND_GROUP,
@@ -20,11 +21,17 @@ enum kind {
 	KIND_SERVICE_ACCOUNT,
 	KIND_POLICY,
 	KIND_NODE,
+	KIND_CLUSTER_DNS,
+	KIND_INSTANCE,
 };
-#define KINDS 8
+#define KINDS 10
+
+/* There is one node, and so one instance. */
+#define INSTANCE_KEY "of this node"
 
 struct entry {
 	struct index_entry index; /* first: the index hands out entries */
+	LIST_ENTRY(entry) same_kind;
 	struct holding *owner;
 	const void *object;
 	const struct group_peers *peers; /* of a group; else NULL */
@@ -33,9 +40,9 @@ struct entry {
 
 struct holding {
 	struct document *document;
-	struct arena *arena;
-	struct entry *entries;   /* kind by kind */
-	size_t first[KINDS + 1]; /* those of kind k are first[k] up to first[k + 1] */
+	struct arena *arena;       /* of the groups' peers; NULL where there are no groups */
+	struct entry *entries;     /* kind by kind */
+	uint32_t first[KINDS + 1]; /* those of kind k are first[k] up to first[k + 1] */
 	size_t entry_count;
 	size_t shadowed_count; /* addresses left out */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nft-sync/judge.h"
+#include "nft-sync/rule_match.h"
 
 #define ND_FIRST 133 /* router solicitation */
 #define ND_LAST 137  /* redirect */
@@ -23,62 +24,6 @@ static bool is_in_range(int32_t value, int32_t low, int32_t high)
 	return low <= value && value <= high;
 }
 
-static bool icmp_matches(const struct sg_rule *rule, const struct packet *packet)
-{
-	if (rule->from == -1)
-		return true;
-	return rule->from == packet->icmp_type && (rule->to == -1 || rule->to == packet->icmp_code);
-}
-
-static bool protocol_matches(const struct sg_rule *rule, const struct packet *packet, uint16_t port)
-{
-	uint8_t family = packet->source.family;
-
-	if (rule->protocol == PROTOCOL_ALL)
-		return true;
-	if (rule->protocol != packet->protocol)
-		return false;
-	switch (rule->protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-		return is_in_range(port, rule->from, rule->to);
-	case IPPROTO_ICMP:
-		return family == AF_INET && icmp_matches(rule, packet);
-	case IPPROTO_ICMPV6:
-		return family == AF_INET6 && icmp_matches(rule, packet);
-	default:
-		return true;
-	}
-}
-
-static bool list_contains(const struct prefix_list *list, const struct prefix *address)
-{
-	if (list == NULL || !list->known)
-		return false;
-	for (size_t i = 0; i < list->entry_count; i++) {
-		if (prefix_contains(&list->entries[i], address))
-			return true;
-	}
-	return false;
-}
-
-static bool peer_matches(const struct end *end, const struct sg_rule *rule)
-{
-	const struct judge_rules *rules = end->rules;
-	const struct member_set *members;
-
-	switch (rule->peer) {
-	case RULE_PEER_PREFIX:
-		return prefix_contains(&rule->prefix, end->peer);
-	case RULE_PEER_PREFIX_LIST:
-		return list_contains(rules->prefix_list(rules->context, rule->peer_id), end->peer);
-	case RULE_PEER_GROUP:
-		members = resolution_members(end->resolution, rule->peer_id);
-		return members != NULL && member_set_contains(members, end->peer);
-	}
-	return false;
-}
-
 static const struct sg_rule *find_rule(const struct end *end, const struct security_group *group,
                                        uint16_t port)
 {
@@ -87,7 +32,8 @@ static const struct sg_rule *find_rule(const struct end *end, const struct secur
 	for (size_t i = 0; i < group->rule_count[direction]; i++) {
 		const struct sg_rule *rule = &group->rules[direction][i];
 
-		if (protocol_matches(rule, end->packet, port) && peer_matches(end, rule))
+		if (rule_matches_service(rule, end->packet, port) &&
+		    rule_matches_peer(rule, end->resolution, end->rules, end->peer))
 			return rule;
 	}
 	return NULL;
@@ -195,8 +141,8 @@ static bool judge_exempt(const struct end *end)
 		return false;
 	if (is_dhcp(packet) && config->exempt[EXEMPT_DHCP])
 		return settle_exempt(end, EXEMPT_DHCP);
-	if (exempt_service_find(config, &packet->destination, packet->protocol, packet->port,
-	                        &service))
+	if (exempt_service_find(end->resolution, &packet->destination, packet->protocol,
+	                        packet->port, &service))
 		return settle_exempt(end, service);
 	return false;
 }

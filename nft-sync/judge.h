@@ -78,7 +78,7 @@ void judge(const struct resolution *resolution, const struct judge_rules *rules,
  * and the drop log spell it. */
 const char *verdict_reason_name(enum verdict_reason reason);
 
-/* The exempt services of the configuration: who may be reached without a rule. */
+/* The exempt services: who may be reached without a rule. */
 struct exempt_service {
 	enum exemption exemption;
 	struct prefix address;
@@ -86,14 +86,13 @@ struct exempt_service {
 	uint16_t port;
 };
 
-/* imds, vpc-dns (VPC+2 of every configured VPC CIDR too), time, pod-identity, ecs; those that are
- * switched off left out, none twice. Returns the count; *ret is allocated in arena, NULL on lack of
- * memory. */
-size_t exempt_services(const struct config *config, struct arena *arena,
+/* imds, vpc-dns (VPC+2 of every VPC CIDR too), time, pod-identity, ecs; those that are switched off
+ * left out, none twice. Returns the count; *ret is allocated in arena, NULL on lack of memory. */
+size_t exempt_services(const struct resolution *resolution, struct arena *arena,
                        struct exempt_service **ret);
 
 /* Whether one of them listens there, and which. */
-bool exempt_service_find(const struct config *config, const struct prefix *address,
+bool exempt_service_find(const struct resolution *resolution, const struct prefix *address,
                          uint8_t protocol, uint16_t port, enum exemption *ret);
 
 #endif

@@ -142,19 +142,18 @@ static int apply_once(const struct config *config, struct error *err)
 	return r;
 }
 
-/* Below 0: failed. Above: that many things were found wrong. */
-static int do_job(const struct config *config, enum job job, struct error *err)
+/* Below 0: failed. Above: that many things were found wrong. Takes config over. */
+static int do_job(const struct options *options, struct config *config, struct error *err)
 {
-	switch (job) {
-	case JOB_RUN:
-		return daemon_run(config, err);
-	case JOB_ONCE:
-		return apply_once(config, err);
-	case JOB_CHECK:
-	case JOB_PRINT:
-		break;
-	}
-	return draw_only(config, job, err);
+	int r;
+	if (options->job == JOB_RUN)
+		return daemon_run(options->config, config, err);
+	if (options->job == JOB_ONCE)
+		r = apply_once(config, err);
+	else
+		r = draw_only(config, options->job, err);
+	config_free(config);
+	return r;
 }
 
 int main(int argc, char **argv)
@@ -170,10 +169,10 @@ int main(int argc, char **argv)
 		fputs(usage, stdout);
 		return 0;
 	}
+	log_open();
 	int r = config_find(options.config, &config, &err);
 	if (r == 0)
-		r = do_job(config, options.job, &err);
-	config_free(config);
+		r = do_job(&options, config, &err);
 	if (r < 0)
 		log_text(LOG_LEVEL_ERROR, "failed", err.text);
 	return r == 0 ? 0 : EXIT_FAILED;

@@ -254,6 +254,13 @@ struct member_list *members_of(const struct members *members, const char *id, ui
 	return group->list;
 }
 
+uint64_t members_generation(const struct members *members, const char *id)
+{
+	const struct member_group *group = group_find(members, id);
+
+	return group != NULL && group->list != NULL ? group->generation : 0;
+}
+
 struct members *members_new(void)
 {
 	struct members *members = calloc(1, sizeof(*members));

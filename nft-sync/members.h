@@ -63,5 +63,6 @@ uint64_t members_stamp(const struct members *members, enum member_layer layer);
 /* A new reference, or NULL and generation 0 for a group without members. */
 struct member_list *members_of(const struct members *members, const char *group,
                                uint64_t *generation);
+uint64_t members_generation(const struct members *members, const char *group); /* 0 = none */
 
 #endif

@@ -30,15 +30,18 @@ static struct entry *best_of(const struct model *model, const struct index_key *
 }
 
 /* Addresses are not counted: two interfaces, of different VPCs, may well have the same one. */
-static void shadow(struct entry *entry, bool shadowed)
+static void shadow(struct model *model, struct entry *entry, bool shadowed)
 {
 	entry->shadowed = shadowed;
 	if (entry->index.key.kind == KIND_INTERFACE_ADDRESS)
 		return;
-	if (shadowed)
+	if (shadowed) {
 		entry->owner->shadowed_count++;
-	else
+		model->shadowed_count++;
+	} else {
 		entry->owner->shadowed_count--;
+		model->shadowed_count--;
+	}
 }
 
 static void add_memberships(struct member_batch *batch, const struct entry *entry, int by)
@@ -58,12 +61,13 @@ static void link_entry(struct model *model, struct entry *entry, struct member_b
 	struct entry *former = model_in_force(model, &entry->index.key);
 
 	index_insert(&model->index, &entry->index);
+	LIST_INSERT_HEAD(&model->kinds[entry->index.key.kind], entry, same_kind);
 	if (former != NULL && !outranks(entry, former)) {
-		shadow(entry, true);
+		shadow(model, entry, true);
 		return;
 	}
 	if (former != NULL)
-		shadow(former, true);
+		shadow(model, former, true);
 	add_memberships(batch, former, -1);
 	add_memberships(batch, entry, 1);
 }
@@ -71,15 +75,16 @@ static void link_entry(struct model *model, struct entry *entry, struct member_b
 static void unlink_entry(struct model *model, struct entry *entry, struct member_batch *batch)
 {
 	index_remove(&model->index, &entry->index);
+	LIST_REMOVE(entry, same_kind);
 	if (entry->shadowed) {
-		shadow(entry, false);
+		shadow(model, entry, false);
 		return;
 	}
 
 	struct entry *successor = best_of(model, &entry->index.key);
 
 	if (successor != NULL)
-		shadow(successor, false);
+		shadow(model, successor, false);
 	add_memberships(batch, entry, -1);
 	add_memberships(batch, successor, 1);
 }
@@ -151,6 +156,21 @@ static int exchange(struct model *model, struct holding *old, struct holding *ne
 	return 0;
 }
 
+static int make_room(struct model *model)
+{
+	size_t capacity = model->holding_capacity != 0 ? model->holding_capacity * 2 : 64;
+	struct holding **holdings;
+
+	if (model->holding_count < model->holding_capacity)
+		return 0;
+	holdings = reallocarray(model->holdings, capacity, sizeof(struct holding *));
+	if (holdings == NULL)
+		return -ENOMEM;
+	model->holdings = holdings;
+	model->holding_capacity = capacity;
+	return 0;
+}
+
 static void insert_at(struct model *model, size_t at, struct holding *holding)
 {
 	memmove(&model->holdings[at + 1], &model->holdings[at],
@@ -172,7 +192,9 @@ int model_put(struct model *model, struct document *document, struct error *err)
 		document_free(document);
 		return ret;
 	}
-	ret = holding_new(document, &new);
+	ret = make_room(model);
+	if (ret == 0)
+		ret = holding_new(document, &new);
 	if (ret < 0) {
 		error_set(err, ret, "%s: out of memory", document->name);
 		document_free(document);
@@ -217,8 +239,8 @@ struct model *model_new(void)
 	if (model == NULL)
 		return NULL;
 	model->members = members_new();
-	model->holdings = calloc(MODEL_DOCUMENTS_MAX, sizeof(struct holding *));
-	if (model->members == NULL || model->holdings == NULL || index_init(&model->index) < 0) {
+	model->remotes = remote_pods_new();
+	if (model->members == NULL || model->remotes == NULL || index_init(&model->index) < 0) {
 		model_free(model);
 		return NULL;
 	}
@@ -236,6 +258,8 @@ void model_free(struct model *model)
 	free(model->holdings);
 	free(model->pods.objects);
 	free(model->policies.objects);
+	free(model->cluster_dns.objects);
+	remote_pods_free(model->remotes);
 	members_free(model->members);
 	index_done(&model->index);
 	free(model);

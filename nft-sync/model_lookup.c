@@ -70,6 +70,11 @@ const struct node *model_node(const struct model *model, const char *name)
 	return find(model, index_key_string(KIND_NODE, name));
 }
 
+const struct instance *model_instance(const struct model *model)
+{
+	return find(model, index_key_string(KIND_INSTANCE, INSTANCE_KEY));
+}
+
 const struct prefix_list *model_prefix_list(const struct model *model, const char *id)
 {
 	const struct prefix_list *list = find(model, index_key_string(KIND_PREFIX_LIST, id));
@@ -145,20 +150,25 @@ static int policy_compare(const void *a, const void *b)
 	return order != 0 ? order : strcmp((*left)->name, (*right)->name);
 }
 
+static int dns_compare(const void *a, const void *b)
+{
+	const struct cluster_dns *const *left = a;
+	const struct cluster_dns *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
 static size_t collect(const struct model *model, enum kind kind, const void **objects)
 {
+	const struct entry *entry = LIST_FIRST(&model->kinds[kind]);
 	size_t count = 0;
 
-	for (size_t i = 0; i < model->holding_count; i++) {
-		const struct holding *holding = model->holdings[i];
-
-		for (size_t j = holding->first[kind]; j < holding->first[kind + 1]; j++) {
-			if (holding->entries[j].shadowed)
-				continue;
-			if (objects != NULL)
-				objects[count] = holding->entries[j].object;
-			count++;
-		}
+	for (; entry != NULL; entry = LIST_NEXT(entry, same_kind)) {
+		if (entry->shadowed)
+			continue;
+		if (objects != NULL)
+			objects[count] = entry->object;
+		count++;
 	}
 	return count;
 }
@@ -202,13 +212,27 @@ int model_policies(struct model *model, const struct security_group_policy *cons
 	return 0;
 }
 
-uint64_t model_generation(const struct model *model)
+int model_cluster_dns(struct model *model, const struct cluster_dns *const **ret, size_t *count)
 {
-	uint64_t sum = 0;
+	if (listing_update(model, KIND_CLUSTER_DNS, &model->cluster_dns, dns_compare) < 0)
+		return -ENOMEM;
+	*ret = (const struct cluster_dns *const *)model->cluster_dns.objects;
+	*count = model->cluster_dns.count;
+	return 0;
+}
+
+uint64_t model_documents_generation(const struct model *model)
+{
+	uint64_t sum = model->overlap_generation;
 
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		sum += model->generations[kind];
 	return sum;
+}
+
+uint64_t model_generation(const struct model *model)
+{
+	return model_documents_generation(model) + remote_pods_generation(model->remotes);
 }
 
 uint64_t model_rules_generation(const struct model *model)
@@ -219,7 +243,8 @@ uint64_t model_rules_generation(const struct model *model)
 uint64_t model_pods_generation(const struct model *model)
 {
 	return model->generations[KIND_POD] + model->generations[KIND_POLICY] +
-	       model->generations[KIND_SERVICE_ACCOUNT] + model->generations[KIND_INTERFACE];
+	       model->generations[KIND_SERVICE_ACCOUNT] + model->generations[KIND_INTERFACE] +
+	       model->overlap_generation;
 }
 
 struct members *model_members(struct model *model)
@@ -237,6 +262,8 @@ static const char *kind_name(unsigned kind)
 		[KIND_SERVICE_ACCOUNT] = "service account",
 		[KIND_POLICY] = "policy",
 		[KIND_NODE] = "node",
+		[KIND_CLUSTER_DNS] = "cluster DNS",
+		[KIND_INSTANCE] = "EC2 instance",
 	};
 
 	return names[kind];
@@ -271,7 +298,7 @@ static void say_duplicate(const struct model *model, const struct entry *entry,
 void model_duplicates(const struct model *model, void (*say)(void *context, const char *sentence),
                       void *context)
 {
-	for (size_t i = 0; i < model->holding_count; i++) {
+	for (size_t i = 0; model->shadowed_count > 0 && i < model->holding_count; i++) {
 		const struct holding *holding = model->holdings[i];
 
 		if (holding->shadowed_count == 0)

@@ -19,6 +19,8 @@
 #define SET_UNSOURCED4 "unsourced4"
 #define SET_UNSOURCED6 "unsourced6"
 #define SET_NEIGHBOUR "neighbour-discovery"
+#define SET_PERMITS_EGRESS "permits-egress"
+#define SET_PERMITS_INGRESS "permits-ingress"
 
 #define CHAIN_FORWARD "forward"
 #define CHAIN_INPUT "input"

@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+
 #include "common/netlink.h"
 #include "nft-sync/delta.h"
 #include "nft-sync/nft.h"
@@ -352,19 +355,70 @@ static int read_counters_cb(const struct nlmsghdr *message, void *data)
 	return r < 0 ? r : MNL_CB_OK;
 }
 
-int nft_read_counters(struct nft *nft, const char *set,
-                      int (*visit)(const struct nft_element *element, void *context), void *context)
+/* Asks for all that there is of a kind; what part of it the caller says. */
+static struct nlmsghdr *dump_begin(void *buffer, uint16_t type)
 {
-	char buffer[512];
-	struct counter_visit data = {.visit = visit, .context = context};
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	request->nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETSETELEM;
+	request->nlmsg_type = (uint16_t)((NFNL_SUBSYS_NFTABLES << 8) | type);
 	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	struct nfgenmsg *family = mnl_nlmsg_put_extra_header(request, sizeof(*family));
 	family->nfgen_family = 1; /* NFPROTO_INET */
 	family->version = NFNETLINK_V0;
 	family->res_id = 0;
+	return request;
+}
+
+int nft_read_counters(struct nft *nft, const char *set,
+                      int (*visit)(const struct nft_element *element, void *context), void *context)
+{
+	char buffer[512];
+	struct counter_visit data = {.visit = visit, .context = context};
+	struct nlmsghdr *request = dump_begin(buffer, NFT_MSG_GETSETELEM);
 	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, nft->table);
 	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set);
 	return netlink_query(&nft->queries, request, read_counters_cb, &data);
+}
+
+/* The one counter of a chain: found says whether it has come by. */
+struct chain_counter {
+	const char *table, *chain;
+	bool found;
+	uint64_t packets;
+};
+
+static int is_counter(struct nftnl_expr *expression, void *data)
+{
+	struct chain_counter *counter = data;
+	if (strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0) {
+		counter->packets = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
+		counter->found = true;
+	}
+	return 0;
+}
+
+/* Kernels before 6.4 list the rules of all tables. */
+static int read_chain_counter_cb(const struct nlmsghdr *message, void *data)
+{
+	struct chain_counter *counter = data;
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	if (!rule)
+		return -ENOMEM;
+	if (nftnl_rule_nlmsg_parse(message, rule) == 0 &&
+	    strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), counter->table) == 0 &&
+	    strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), counter->chain) == 0)
+		(void)nftnl_expr_foreach(rule, is_counter, counter);
+	nftnl_rule_free(rule);
+	return MNL_CB_OK;
+}
+
+int nft_read_chain_counter(struct nft *nft, const char *chain, uint64_t *packets)
+{
+	char buffer[512];
+	struct chain_counter counter = {.table = nft->table, .chain = chain};
+	struct nlmsghdr *request = dump_begin(buffer, NFT_MSG_GETRULE);
+	mnl_attr_put_strz(request, NFTA_RULE_TABLE, nft->table);
+	mnl_attr_put_strz(request, NFTA_RULE_CHAIN, chain);
+	int r = netlink_query(&nft->queries, request, read_chain_counter_cb, &counter);
+	*packets = counter.packets;
+	return r == 0 && !counter.found ? -ENOENT : r;
 }

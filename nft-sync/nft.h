@@ -58,4 +58,7 @@ int nft_read_counters(struct nft *nft, const char *set,
                       int (*visit)(const struct nft_element *element, void *context),
                       void *context);
 
+/* Packets of a chain that has one rule that counts. -ENOENT: there is no such chain. */
+int nft_read_chain_counter(struct nft *nft, const char *chain, uint64_t *packets);
+
 #endif

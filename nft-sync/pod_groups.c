@@ -74,8 +74,8 @@ static bool policy_matches(const struct pod_groups_input *input,
 	return selector_matches(policy->service_accounts, &account->labels);
 }
 
-static void match_policies(const struct pod_groups_input *input, const struct pod *pod,
-                           struct pod_groups *ret)
+void pod_policy_groups(const struct pod_groups_input *input, const struct pod *pod,
+                       struct pod_groups *ret)
 {
 	for (size_t i = first_policy(input, pod->namespace); i < input->policy_count; i++) {
 		const struct security_group_policy *policy = input->policies[i];
@@ -98,7 +98,7 @@ void pod_groups(const struct pod_groups_input *input, const struct pod *pod, str
 	ret->groups.cut = ret->policy_groups.cut = false;
 	if (pod->host_network || pod->finished)
 		return;
-	match_policies(input, pod, ret);
+	pod_policy_groups(input, pod, ret);
 	matched = ret->policy_groups.count > 0;
 	ret->has_branch = pod->eni != NULL || (matched && input->enforce_without_eni);
 	if (!ret->has_branch)
@@ -114,4 +114,14 @@ void pod_groups(const struct pod_groups_input *input, const struct pod *pod, str
 	} else {
 		ret->origin = GROUPS_FROM_NODE;
 	}
+}
+
+const struct prefix *pod_addresses(const struct pod *pod, size_t *count)
+{
+	if (pod->eni != NULL) {
+		*count = pod->eni->address_count;
+		return pod->eni->addresses;
+	}
+	*count = pod->address_count;
+	return pod->addresses;
 }

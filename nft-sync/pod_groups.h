@@ -36,7 +36,15 @@ struct pod_groups_input {
 	bool enforce_without_eni;
 };
 
+/* The groups that the policies give it, in policy_groups, and missing_service_account; nothing of a
+ * pod but its namespace, labels and service account is looked at. */
+void pod_policy_groups(const struct pod_groups_input *input, const struct pod *pod,
+                       struct pod_groups *ret);
+
 void pod_groups(const struct pod_groups_input *input, const struct pod *pod,
                 struct pod_groups *ret);
+
+/* The annotation's addresses, else those of the pod's status. */
+const struct prefix *pod_addresses(const struct pod *pod, size_t *count);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/config.h"
 #include "common/control.h"
 #include "nft-sync/ctl.h"
+#include "nft-sync/ctl_monitor.h"
 
 #define PATIENCE 15 /* seconds */
 
@@ -19,7 +20,9 @@ struct options {
 	const char *config;
 	const char *socket;
 	const char *in;
-	long original_port; /* 0: none */
+	long original_port;                               /* 0: none */
+	const char *pod, *interface, *direction, *reason; /* NULL: any */
+	unsigned long count;                              /* 0: no end */
 	bool json;
 	bool help;
 };
@@ -27,6 +30,7 @@ struct options {
 static const char usage[] =
 	"Usage: podsgctl [OPTIONS] status | pods | groups\n"
 	"       podsgctl [OPTIONS] explain SOURCE DESTINATION [PROTOCOL/PORT]\n"
+	"       podsgctl [OPTIONS] monitor\n"
 	"Asks podsg-nft-sync on this node.\n"
 	"\n"
 	"  status   sources and their ages, interfaces by state, last commit, repairs, errors\n"
@@ -35,10 +39,16 @@ static const char usage[] =
 	"  explain  says whether a packet would pass, and which rule or what decides\n"
 	"           SOURCE, DESTINATION: an address, or namespace/name of a pod of this node\n"
 	"           PROTOCOL/PORT: tcp/443, udp/53, icmp/8/0, 47; a ping where left out\n"
+	"  monitor  shows dropped packets as they come, until interrupted\n"
 	"\n"
-	"  -o json               the daemon's answer as it is\n"
+	"  -o json               the daemon's answer as it is; monitor: one object a line\n"
 	"  --in INTERFACE        explain: where the packet comes in\n"
 	"  --original-port PORT  explain: the port before destination NAT (a node port)\n"
+	"  --pod NAMESPACE/NAME  monitor: packets that this pod's groups or path dropped\n"
+	"  --interface NAME      monitor: those of this pod interface of the node\n"
+	"  --direction DIR       monitor: ingress or egress, as the pod sees it\n"
+	"  --reason REASON       monitor: rules, node-groups, source, path, closed, claimed\n"
+	"  --count N             monitor: end after so many packets\n"
 	"  --socket PATH         the daemon's socket, instead of the configuration's\n"
 	"  --config FILE         configuration (" CONFIG_PATH ")\n"
 	"  --help                this text\n"
@@ -55,6 +65,46 @@ static long parse_port(const char *text)
 	return *end || errno || port < 1 || port > 65535 ? -EINVAL : port;
 }
 
+/* 1 or more; 0: it is none. */
+static unsigned long parse_count(const char *text)
+{
+	char *end;
+	errno = 0;
+	unsigned long count = strtoul(text, &end, 10);
+	return *end || errno || text[0] == '-' ? 0 : count;
+}
+
+enum monitor_option {
+	OPTION_POD = 256,
+	OPTION_INTERFACE,
+	OPTION_DIRECTION,
+	OPTION_REASON,
+	OPTION_COUNT
+};
+
+static int take_monitor_option(int option, const char *value, struct options *options)
+{
+	switch (option) {
+	case OPTION_POD:
+		options->pod = value;
+		return 0;
+	case OPTION_INTERFACE:
+		options->interface = value;
+		return 0;
+	case OPTION_DIRECTION:
+		options->direction = value;
+		return 0;
+	case OPTION_REASON:
+		options->reason = value;
+		return 0;
+	case OPTION_COUNT:
+		options->count = parse_count(value);
+		return options->count ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -63,6 +113,11 @@ static int parse_options(int argc, char **argv, struct options *options)
 		{"output", required_argument, NULL, 'o'},
 		{"in", required_argument, NULL, 'i'},
 		{"original-port", required_argument, NULL, 'p'},
+		{"pod", required_argument, NULL, OPTION_POD},
+		{"interface", required_argument, NULL, OPTION_INTERFACE},
+		{"direction", required_argument, NULL, OPTION_DIRECTION},
+		{"reason", required_argument, NULL, OPTION_REASON},
+		{"count", required_argument, NULL, OPTION_COUNT},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -93,7 +148,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->help = true;
 			break;
 		default:
-			return -EINVAL;
+			if (take_monitor_option(option, optarg, options) < 0)
+				return -EINVAL;
 		}
 	}
 	return 0;
@@ -101,13 +157,11 @@ static int parse_options(int argc, char **argv, struct options *options)
 
 static const struct command {
 	const char *name;
-	int least, most; /* arguments */
-	void (*show)(const cJSON *answer);
+	int least, most;                   /* arguments */
+	void (*show)(const cJSON *answer); /* NULL: the answer has no end */
 } commands[] = {
-	{"status", 0, 0, show_status},
-	{"pods", 0, 0, show_pods},
-	{"groups", 0, 0, show_groups},
-	{"explain", 2, 3, show_explain},
+	{"status", 0, 0, show_status},   {"pods", 0, 0, show_pods}, {"groups", 0, 0, show_groups},
+	{"explain", 2, 3, show_explain}, {"monitor", 0, 0, NULL},
 };
 
 static const struct command *find_command(int count, char **words)
@@ -119,31 +173,26 @@ static const struct command *find_command(int count, char **words)
 	return NULL;
 }
 
+static void add_optional(cJSON *request, const char *key, const char *value)
+{
+	if (value)
+		cJSON_AddStringToObject(request, key, value);
+}
+
 static cJSON *make_request(const struct options *options, int count, char **words)
 {
 	static const char *const keys[] = {"command", "source", "destination", "what"};
 	cJSON *request = cJSON_CreateObject();
 	for (int i = 0; i < count; i++)
 		cJSON_AddStringToObject(request, keys[i], words[i]);
-	if (options->in)
-		cJSON_AddStringToObject(request, "in", options->in);
+	add_optional(request, "in", options->in);
+	add_optional(request, "pod", options->pod);
+	add_optional(request, "interface", options->interface);
+	add_optional(request, "direction", options->direction);
+	add_optional(request, "reason", options->reason);
 	if (options->original_port)
 		cJSON_AddNumberToObject(request, "originalPort", (double)options->original_port);
 	return request;
-}
-
-/* Where the daemon listens: as told, as configured, or by default. */
-static int ask(const struct options *options, const cJSON *request, cJSON **answer,
-               struct error *err)
-{
-	struct config *config = NULL;
-	if (options->socket)
-		return control_ask(options->socket, request, PATIENCE, answer, err);
-	int r = config_find(options->config, &config, err);
-	if (r == 0)
-		r = control_ask(config->nft_sync.socket, request, PATIENCE, answer, err);
-	config_free(config);
-	return r;
 }
 
 static void print_json(const cJSON *answer)
@@ -165,14 +214,13 @@ static int exit_status(const struct command *command, const cJSON *answer)
 	return 0;
 }
 
-static int run(const struct options *options, const struct command *command, int count,
-               char **words)
+static int ask(const struct options *options, const struct command *command, const char *path,
+               const cJSON *request)
 {
 	struct error err = {0};
 	cJSON *answer = NULL;
-	cJSON *request = make_request(options, count, words);
 	int status = EXIT_UNREACHABLE;
-	if (ask(options, request, &answer, &err) < 0) {
+	if (control_ask(path, request, PATIENCE, &answer, &err) < 0) {
 		fprintf(stderr, "podsgctl: %s\n", err.text);
 	} else if (!is_true(answer, "ok")) {
 		fprintf(stderr, "podsgctl: %s\n", text_of(answer, "error"));
@@ -185,7 +233,38 @@ static int run(const struct options *options, const struct command *command, int
 		status = exit_status(command, answer);
 	}
 	cJSON_Delete(answer);
+	return status;
+}
+
+static int monitor(const struct options *options, const char *path, const cJSON *request)
+{
+	const struct monitor_options wanted = {
+		.path = path, .request = request, .count = options->count, .json = options->json};
+	int r = monitor_run(&wanted);
+	if (r < 0)
+		return r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE;
+	return 0;
+}
+
+/* The daemon listens where we are told, where it is configured, or by default. */
+static int run(const struct options *options, const struct command *command, int count,
+               char **words)
+{
+	struct error err = {0};
+	struct config *config = NULL;
+	int status = EXIT_UNREACHABLE;
+	if (!options->socket && config_find(options->config, &config, &err) < 0) {
+		fprintf(stderr, "podsgctl: %s\n", err.text);
+		return status;
+	}
+	const char *path = options->socket ? options->socket : config->nft_sync.socket;
+	cJSON *request = make_request(options, count, words);
+	if (command->show)
+		status = ask(options, command, path, request);
+	else
+		status = monitor(options, path, request);
 	cJSON_Delete(request);
+	config_free(config);
 	return status;
 }
 

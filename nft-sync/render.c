@@ -345,7 +345,7 @@ static int add_exempt_sets(struct rendering *r)
 	struct arena *arena = arena_new(1 << 20);
 	int status = -ENOMEM;
 	if (arena) {
-		size_t count = exempt_services(r->resolution->config, arena, &services);
+		size_t count = exempt_services(r->resolution, arena, &services);
 		status = services || count == 0 ? 0 : -ENOMEM;
 		if (status == 0)
 			status = add_exempt_set(r, services, count, AF_INET);
@@ -356,12 +356,11 @@ static int add_exempt_sets(struct rendering *r)
 	return status;
 }
 
-static int add_drop_set(struct rendering *r, const struct drop_reason *drop)
+/* Counts packets by interface. */
+static int add_counting_set(struct rendering *r, const char *name, const char *comment)
 {
-	char name[IMAGE_NAME_MAX];
 	enum key_type type = KEY_INTERFACE;
-	snprintf(name, sizeof(name), "drops-%s-%s", direction_name(drop->direction), drop->reason);
-	struct image_set *set = new_set(name, "dropped packets", &type, 1, DATA_NONE);
+	struct image_set *set = new_set(name, comment, &type, 1, DATA_NONE);
 	int status = set ? 0 : -ENOMEM;
 	if (set)
 		set->counters = true;
@@ -370,6 +369,20 @@ static int add_drop_set(struct rendering *r, const struct drop_reason *drop)
 	if (status == 0)
 		status = image_set_finish(set);
 	return image_add_set(r->image, set) < 0 ? -ENOMEM : status;
+}
+
+static int add_counting_sets(struct rendering *r)
+{
+	int status = add_counting_set(r, SET_PERMITS_EGRESS, "permitted flows");
+	if (status == 0)
+		status = add_counting_set(r, SET_PERMITS_INGRESS, "permitted flows");
+	for (size_t i = 0; status == 0 && i < drop_reason_count; i++) {
+		char name[IMAGE_NAME_MAX];
+		snprintf(name, sizeof(name), "drops-%s-%s",
+		         direction_name(drop_reasons[i].direction), drop_reasons[i].reason);
+		status = add_counting_set(r, name, "dropped packets");
+	}
+	return status;
 }
 
 static bool node_groups_known(const struct resolution *resolution, struct model *model)
@@ -422,8 +435,8 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 		status = add_neighbour_set(r);
 	if (status == 0)
 		status = add_exempt_sets(r);
-	for (size_t i = 0; status == 0 && i < drop_reason_count; i++)
-		status = add_drop_set(r, &drop_reasons[i]);
+	if (status == 0)
+		status = add_counting_sets(r);
 	if (status == 0)
 		status = add_node_rules(r, model, DIRECTION_INGRESS, ingress);
 	if (status == 0)

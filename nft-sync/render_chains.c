@@ -29,6 +29,13 @@ const struct drop_reason drop_reasons[] = {
 };
 const size_t drop_reason_count = sizeof(drop_reasons) / sizeof(drop_reasons[0]);
 
+const char *drop_prefix(const struct drop_reason *drop, char buffer[static DROP_PREFIX_MAX])
+{
+	snprintf(buffer, DROP_PREFIX_MAX, "podsg %s %s: ", direction_name(drop->direction),
+	         drop->reason);
+	return buffer;
+}
+
 /* The lower bit is the originator's. The configuration has made sure that there are two. */
 uint32_t mark_of_originator(const struct config *config)
 {
@@ -283,10 +290,15 @@ static void draw_from_node(struct drawing *drawing)
 	end(drawing, chain);
 }
 
-static void draw_permit(struct drawing *drawing, const char *name, uint32_t original,
+/* Counted by interface: most packets behind the first of a flow never come here. */
+static void draw_permit(struct drawing *drawing, enum direction direction, uint32_t original,
                         uint32_t reply)
 {
-	struct image_chain *chain = begin(name, "this end remembers that it permitted the flow");
+	bool egress = direction == DIRECTION_EGRESS;
+	struct image_chain *chain = begin(egress ? CHAIN_PERMIT_EGRESS : CHAIN_PERMIT_INGRESS,
+	                                  "this end remembers that it permitted the flow");
+	match_set(image_chain_rule(chain), egress ? SET_PERMITS_EGRESS : SET_PERMITS_INGRESS,
+	          egress ? FIELD_IN : FIELD_OUT, FIELD_NONE, FIELD_NONE);
 	set_mark(match_original(image_chain_rule(chain)), original);
 	set_mark(match_reply(image_chain_rule(chain)), reply);
 	end(drawing, chain);
@@ -323,11 +335,9 @@ static void draw_drop(struct drawing *drawing, const struct drop_reason *drop)
 	bool egress = drop->direction == DIRECTION_EGRESS;
 	char name[IMAGE_NAME_MAX];
 	char counters[IMAGE_NAME_MAX];
-	char prefix[64];
+	char prefix[DROP_PREFIX_MAX];
 	snprintf(name, sizeof(name), "drop-%s-%s", direction_name(drop->direction), drop->reason);
 	snprintf(counters, sizeof(counters), "drops-%s-%s", direction_name(drop->direction),
-	         drop->reason);
-	snprintf(prefix, sizeof(prefix), "podsg %s %s: ", direction_name(drop->direction),
 	         drop->reason);
 	struct image_chain *chain = begin(name, "");
 	match_set(image_chain_rule(chain), counters, egress ? FIELD_IN : FIELD_OUT, FIELD_NONE,
@@ -335,7 +345,7 @@ static void draw_drop(struct drawing *drawing, const struct drop_reason *drop)
 	if (config->nft_sync.drop_log.per_second > 0)
 		log_packets(
 			limit_rate(image_chain_rule(chain), config->nft_sync.drop_log.per_second),
-			config->nft_sync.drop_log.group, prefix);
+			config->nft_sync.drop_log.group, drop_prefix(drop, prefix));
 	give_verdict(image_chain_rule(chain), VERDICT_DROP, "");
 	end(drawing, chain);
 }
@@ -421,8 +431,8 @@ int render_chains(const struct chain_plan *plan, const struct image *previous, s
 	}
 	draw_claimed(&drawing, DIRECTION_EGRESS);
 	draw_claimed(&drawing, DIRECTION_INGRESS);
-	draw_permit(&drawing, CHAIN_PERMIT_EGRESS, originator, responder);
-	draw_permit(&drawing, CHAIN_PERMIT_INGRESS, responder, originator);
+	draw_permit(&drawing, DIRECTION_EGRESS, originator, responder);
+	draw_permit(&drawing, DIRECTION_INGRESS, responder, originator);
 	draw_exemptions(&drawing);
 	for (size_t i = 0; i < drop_reason_count; i++)
 		draw_drop(&drawing, &drop_reasons[i]);

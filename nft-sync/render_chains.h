@@ -30,4 +30,8 @@ extern const struct drop_reason {
 } drop_reasons[];
 extern const size_t drop_reason_count;
 
+/* "podsg ingress rules: ", as the reason's packets are logged. Returns buffer. */
+#define DROP_PREFIX_MAX 64
+const char *drop_prefix(const struct drop_reason *drop, char buffer[static DROP_PREFIX_MAX]);
+
 #endif

@@ -56,10 +56,18 @@ struct member_set {
 	uint64_t generation; /* same group, same generation: same content */
 };
 
+/* A server of the cluster's DNS, as a packet is addressed behind kube-proxy's DNAT. */
+struct dns_server {
+	struct prefix address;
+	uint16_t udp_port;
+	uint16_t tcp_port;
+};
+
 struct resolution {
 	struct arena *arena;
 	const struct config *config;
-	struct branch *branches; /* by interface */
+	uint64_t documents_generation; /* of the model that it was made from */
+	struct branch *branches;       /* by interface */
 	size_t branch_count;
 	struct member_set *members; /* by group id */
 	size_t member_count;
@@ -69,6 +77,10 @@ struct resolution {
 	bool node_too_many_rules[DIRECTIONS]; /* set by the renderer: they permit nothing */
 	struct prefix *node_addresses;
 	size_t node_address_count;
+	struct prefix *vpc_cidrs; /* configured, else the instance's; none = unknown */
+	size_t vpc_cidr_count;
+	struct dns_server *dns_servers; /* sorted by address; none = unknown */
+	size_t dns_server_count;
 	const char **problems; /* sentences for the status: missing groups, differing groups, … */
 	size_t problem_count;
 };

@@ -92,16 +92,6 @@ const char **resolver_copy_ids(struct resolver *resolver, const char *const *ids
 	return copy;
 }
 
-const struct prefix *pod_addresses(const struct pod *pod, size_t *count)
-{
-	if (pod->eni != NULL) {
-		*count = pod->eni->address_count;
-		return pod->eni->addresses;
-	}
-	*count = pod->address_count;
-	return pod->addresses;
-}
-
 static void say_duplicate(void *context, const char *sentence)
 {
 	problems_add(context, "%s", sentence);
@@ -127,6 +117,9 @@ static int run_steps(struct resolver *resolver)
 	if (ret < 0)
 		return ret;
 	ret = resolve_node(resolver);
+	if (ret < 0)
+		return ret;
+	ret = resolve_dns(resolver);
 	if (ret < 0)
 		return ret;
 	ret = resolve_branches(resolver);
@@ -168,6 +161,21 @@ int resolve(struct model *model, const struct config *config, const struct host 
 			                 BRANCHES_MAX, config->node.name);
 		return error_set(err, code, "out of memory while resolving the documents");
 	}
+	out->documents_generation = model_documents_generation(model);
 	*ret = out;
 	return 0;
+}
+
+bool resolution_is_current(const struct resolution *resolution, struct model *model)
+{
+	if (resolution->documents_generation != model_documents_generation(model) ||
+	    model_remote_apply(model, resolution->config->enforce_without_eni) < 0)
+		return false;
+	for (size_t i = 0; i < resolution->member_count; i++) {
+		const struct member_set *set = &resolution->members[i];
+
+		if (members_generation(model_members(model), set->group) != set->generation)
+			return false;
+	}
+	return true;
 }

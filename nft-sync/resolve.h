@@ -20,6 +20,11 @@
 int resolve(struct model *model, const struct config *config, const struct host *host,
             const struct resolution *previous, struct resolution **ret, struct error *err);
 
+/* Whether resolve() would make the same of the model: no document has changed, and of the groups
+ * whose members are shown none has others. Pods of other nodes that nobody refers to do not count.
+ * The host's facts and the configuration are the caller's. False also on lack of memory. */
+bool resolution_is_current(const struct resolution *resolution, struct model *model);
+
 /* An empty one, for whoever fills in branches that were known before a restart. */
 struct resolution *resolution_new(const struct config *config);
 

@@ -88,6 +88,11 @@ static int update_this_node(struct resolver *resolver)
 	return members_replace(members, MEMBERS_THIS_NODE, &batch, 1);
 }
 
+static bool is_remote(const struct resolver *resolver, const struct pod *pod)
+{
+	return pod->node[0] != '\0' && !resolver_is_local(resolver, pod);
+}
+
 static void add_remote_pod(const struct resolver *resolver, const struct pod *pod,
                            struct pod_groups *groups, struct member_batch *batch)
 {
@@ -113,8 +118,8 @@ static uint64_t remote_stamp(const struct resolver *resolver)
 	return stamp != 0 ? stamp : 1;
 }
 
-/* The groups of pods of other nodes that have neither a policy nor a listed ENI are those of their
- * node, which is not known here: they are members of none. */
+/* Those of documents. The groups of pods of other nodes that have neither a policy nor a listed ENI
+ * are those of their node, which is not known here: they are members of none. */
 static int update_remote_pods(struct resolver *resolver)
 {
 	struct members *members = model_members(resolver->model);
@@ -127,10 +132,27 @@ static int update_remote_pods(struct resolver *resolver)
 	for (size_t i = 0; i < resolver->pod_count; i++) {
 		const struct pod *pod = resolver->pods[i];
 
-		if (pod->node[0] != '\0' && !resolver_is_local(resolver, pod))
+		if (is_remote(resolver, pod) &&
+		    !model_remote_has(resolver->model, pod->namespace, pod->name))
 			add_remote_pod(resolver, pod, &groups, &batch);
 	}
 	return members_replace(members, MEMBERS_REMOTE_PODS, &batch, stamp);
+}
+
+static void say_overlap(struct resolver *resolver)
+{
+	size_t count = model_remote_count(resolver->model) > 0 ? resolver->pod_count : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pod *pod = resolver->pods[i];
+
+		if (is_remote(resolver, pod) &&
+		    model_remote_has(resolver->model, pod->namespace, pod->name))
+			problems_add(&resolver->problems,
+			             "pod %s/%s of another node is in a document, and the live "
+			             "source has it: the latter is in force",
+			             pod->namespace, pod->name);
+	}
 }
 
 static int add_ids(struct resolver *resolver, struct id_set *set, const char *const *ids,
@@ -236,6 +258,10 @@ int resolve_members(struct resolver *resolver)
 	ret = update_remote_pods(resolver);
 	if (ret < 0)
 		goto out;
+	ret = model_remote_apply(resolver->model, resolver->config->enforce_without_eni);
+	if (ret < 0)
+		goto out;
+	say_overlap(resolver);
 	ret = groups_in_use(resolver, &groups);
 	if (ret < 0)
 		goto out;

@@ -82,20 +82,33 @@ static const struct network_interface *node_interface(const struct resolver *res
 	return interface;
 }
 
-static int resolve_groups(struct resolver *resolver)
+/* Those of the instance are the primary interface's; a listing of the interface itself is newer. */
+static const char *const *groups_of_node(const struct resolver *resolver, size_t *count)
 {
 	const struct config *config = resolver->config;
 	const struct network_interface *interface;
-	const char *const *groups = config->node.security_groups;
-	size_t count = config->node.security_group_count;
+	const struct instance *instance;
 
-	if (count == 0) {
-		interface = node_interface(resolver);
-		if (interface == NULL)
-			return 0;
-		groups = interface->groups;
-		count = interface->group_count;
+	*count = config->node.security_group_count;
+	if (*count > 0)
+		return config->node.security_groups;
+	interface = node_interface(resolver);
+	if (interface != NULL) {
+		*count = interface->group_count;
+		return interface->groups;
 	}
+	instance = model_instance(resolver->model);
+	*count = instance != NULL ? instance->group_count : 0;
+	return instance != NULL ? instance->groups : NULL;
+}
+
+static int resolve_groups(struct resolver *resolver)
+{
+	size_t count;
+	const char *const *groups = groups_of_node(resolver, &count);
+
+	if (count == 0)
+		return 0;
 	resolver->out->node_groups = resolver_copy_ids(resolver, groups, count);
 	if (resolver->out->node_groups == NULL)
 		return -ENOMEM;
@@ -109,6 +122,27 @@ static int resolve_groups(struct resolver *resolver)
 	return 0;
 }
 
+static int resolve_vpc(struct resolver *resolver)
+{
+	struct resolution *out = resolver->out;
+	const struct instance *instance = model_instance(resolver->model);
+	const struct prefix *cidrs = resolver->config->vpc_cidrs;
+	size_t count = resolver->config->vpc_cidr_count;
+
+	if (count == 0 && instance != NULL) {
+		cidrs = instance->vpc_cidrs;
+		count = instance->vpc_cidr_count;
+	}
+	if (count == 0)
+		return 0;
+	out->vpc_cidrs = arena_array(resolver->arena, count, sizeof(*cidrs));
+	if (out->vpc_cidrs == NULL)
+		return -ENOMEM;
+	memcpy(out->vpc_cidrs, cidrs, count * sizeof(*cidrs));
+	out->vpc_cidr_count = count;
+	return 0;
+}
+
 int resolve_node(struct resolver *resolver)
 {
 	struct resolution *out = resolver->out;
@@ -118,6 +152,9 @@ int resolve_node(struct resolver *resolver)
 	if (out->primary_interface == NULL)
 		return -ENOMEM;
 	ret = resolve_addresses(resolver);
+	if (ret < 0)
+		return ret;
+	ret = resolve_vpc(resolver);
 	if (ret < 0)
 		return ret;
 	return resolve_groups(resolver);

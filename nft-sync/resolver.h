@@ -22,6 +22,7 @@ struct resolver {
 };
 
 int resolve_node(struct resolver *resolver);
+int resolve_dns(struct resolver *resolver);
 int resolve_branches(struct resolver *resolver);
 int resolve_orphans(struct resolver *resolver);
 int resolve_claims(struct resolver *resolver);
@@ -36,8 +37,5 @@ struct branch *resolver_add_branch(struct resolver *resolver);
 
 const char **resolver_copy_ids(struct resolver *resolver, const char *const *ids, size_t count);
 void resolver_sort_branches(struct resolver *resolver);
-
-/* The annotation's addresses, else those of the pod's status. */
-const struct prefix *pod_addresses(const struct pod *pod, size_t *count);
 
 #endif

@@ -14,10 +14,11 @@
 #define PROBLEMS_MAX 256
 
 /* Where copies of the last good documents are kept: beside the documents. */
-static int open_files(struct sync *sync, bool kernel, struct error *err)
+static int open_files(const char *directory, bool kernel, struct source_files **ret,
+                      struct error *err)
 {
 	char copies[4096];
-	const char *directory = sync->config->files.directory;
+	*ret = NULL;
 	if (!directory[0])
 		return 0;
 	size_t length = strlen(directory);
@@ -27,7 +28,7 @@ static int open_files(struct sync *sync, bool kernel, struct error *err)
 		return error_set(err, -ENAMETOOLONG, "%s: path too long", directory);
 	memcpy(copies, directory, length);
 	memcpy(copies + length, ".good", sizeof(".good"));
-	return source_files_open(directory, kernel ? copies : "", &sync->files, err);
+	return source_files_open(directory, kernel ? copies : "", ret, err);
 }
 
 static int open_kernel(struct sync *sync, struct error *err)
@@ -53,13 +54,14 @@ int sync_open(struct sync *sync, const struct config *config, bool kernel, struc
 	memset(sync, 0, sizeof(*sync));
 	sync->config = config;
 	sync->history.started = time(NULL);
+	sync->history.configured = sync->history.started;
 	sync->model = model_new();
 	sync->renderer = renderer_new();
 	int r = 0;
 	if (!sync->model || !sync->renderer)
 		r = error_set(err, -ENOMEM, "no memory");
 	if (r == 0)
-		r = open_files(sync, kernel, err);
+		r = open_files(config->files.directory, kernel, &sync->files, err);
 	if (r == 0)
 		r = kernel ? open_kernel(sync, err) : host_facts(&sync->host, err);
 	if (r < 0)
@@ -113,18 +115,73 @@ static void note_file(const struct source_file *file)
 	          file->objects, optional("text", file->error, text, sizeof(text)));
 }
 
+static void note_files(const struct source_files *source)
+{
+	size_t count;
+	const struct source_file *files = source_files_list(source, &count);
+	for (size_t i = 0; i < count; i++)
+		if (files[i].news)
+			note_file(&files[i]);
+}
+
 int sync_read_files(struct sync *sync, bool *changed, struct error *err)
 {
 	*changed = false;
 	if (!sync->files)
 		return 0;
 	int r = source_files_read(sync->files, sync->model, changed, err);
-	size_t count;
-	const struct source_file *files = source_files_list(sync->files, &count);
-	for (size_t i = 0; i < count; i++)
-		if (files[i].news)
-			note_file(&files[i]);
+	note_files(sync->files);
 	return r;
+}
+
+/* Its documents, the source of which is about to be closed. */
+static void forget_files(struct sync *sync, const struct source_files *source)
+{
+	size_t count = 0;
+	const struct source_file *files = source ? source_files_list(source, &count) : NULL;
+	for (size_t i = 0; i < count; i++)
+		(void)model_remove(sync->model, files[i].path, NULL);
+}
+
+/* A directory that can't be read is no reason to give up the documents of another one. */
+static int open_other_files(struct sync *sync, const char *directory, struct source_files **ret,
+                            struct error *err)
+{
+	bool changed;
+	struct source_files *files;
+	int r = open_files(directory, true, &files, err);
+	if (r < 0 || !files)
+		return r;
+	r = source_files_read(files, sync->model, &changed, err);
+	if (r == 0 && source_files_problem(files)[0])
+		r = error_set(err, -ENOENT, "%s", source_files_problem(files));
+	if (r < 0) {
+		forget_files(sync, files);
+		source_files_close(files);
+		return r;
+	}
+	note_files(files);
+	*ret = files;
+	return 0;
+}
+
+int sync_configure(struct sync *sync, const struct config *config, struct error *err)
+{
+	const char *directory = config->files.directory;
+	struct source_files *files = NULL;
+	if (strcmp(directory, sync->config->files.directory) != 0) {
+		int r = open_other_files(sync, directory, &files, err);
+		if (r < 0) {
+			(void)error_wrap(err, "sources.files.directory");
+			return r;
+		}
+		forget_files(sync, sync->files);
+		source_files_close(sync->files);
+		sync->files = files;
+	}
+	sync->config = config;
+	sync->history.configured = time(NULL);
+	return 0;
 }
 
 void sync_keep_copies(struct sync *sync)
@@ -275,7 +332,7 @@ static void note_commit(struct sync *sync, const struct nft_report *report,
 static void write_branches(struct sync *sync)
 {
 	struct error failure = {0};
-	(void)branches_file_write(sync->branches, sync->resolution, sync->model, NULL, 0, &failure);
+	(void)branches_file_write(sync->branches, sync->resolution, sync->model, &failure);
 	bool news = strcmp(sync->history.branches_error.text, failure.text) != 0;
 	sync->history.branches_error = failure;
 	if (news && failure.code)

@@ -12,6 +12,7 @@
 #include "common/error.h"
 #include "nft-sync/branches_file.h"
 #include "nft-sync/host.h"
+#include "nft-sync/live_sources.h"
 #include "nft-sync/model.h"
 #include "nft-sync/nft.h"
 #include "nft-sync/render.h"
@@ -31,6 +32,8 @@ struct sync_history {
 	uint64_t errors;
 	struct error error;          /* why the kernel is not as it should be; code 0: it is */
 	struct error branches_error; /* why branches.json is not, likewise */
+	int64_t configured;          /* when the configuration in force was read */
+	struct error config_error;   /* why its file is not what is in force; code 0: it is */
 	uint64_t flows_cut;
 };
 
@@ -40,6 +43,7 @@ struct sync {
 	struct host host;
 	struct host_watch *host_watch;
 	struct source_files *files;
+	const struct live_sources *live; /* the event loop's; NULL: none */
 	struct renderer *renderer;
 	struct nft *nft;                /* NULL: --print, --check */
 	struct branches_file *branches; /* NULL likewise */
@@ -54,6 +58,13 @@ struct sync {
 /* kernel false: nothing is opened that needs privileges or writes. */
 int sync_open(struct sync *sync, const struct config *config, bool kernel, struct error *err);
 void sync_close(struct sync *sync);
+
+/*
+ * Goes by another configuration from now on; what is in force stays until the next sync_apply().
+ * The former one is still referred to by the resolution until then. Where the directory of the
+ * documents is another one, it is read here. On failure all is as it was.
+ */
+int sync_configure(struct sync *sync, const struct config *config, struct error *err);
 
 /* Reads the sources; *changed says whether there is something to resolve anew. */
 int sync_read_files(struct sync *sync, bool *changed, struct error *err);

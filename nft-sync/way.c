@@ -7,10 +7,10 @@
 /* AWS_VPC_K8S_CNI_CONNMARK's default: IPv4 to the outside of the VPC, from interfaces "eni+". */
 #define VPC_CNI_MARK 0x80U
 
-static bool is_inside_vpc(const struct config *config, const struct prefix *address)
+static bool is_inside_vpc(const struct resolution *resolution, const struct prefix *address)
 {
-	for (size_t i = 0; i < config->vpc_cidr_count; i++)
-		if (prefix_contains(&config->vpc_cidrs[i], address))
+	for (size_t i = 0; i < resolution->vpc_cidr_count; i++)
+		if (prefix_contains(&resolution->vpc_cidrs[i], address))
 			return true;
 	return false;
 }
@@ -18,9 +18,8 @@ static bool is_inside_vpc(const struct config *config, const struct prefix *addr
 static uint32_t mark_of(const struct resolution *resolution, const struct branch *from,
                         const struct prefix *destination)
 {
-	const struct config *config = resolution->config;
 	if (from->mode != MODE_STANDARD || destination->family != AF_INET ||
-	    config->vpc_cidr_count == 0 || is_inside_vpc(config, destination))
+	    resolution->vpc_cidr_count == 0 || is_inside_vpc(resolution, destination))
 		return 0;
 	return VPC_CNI_MARK;
 }

@@ -11,7 +11,7 @@
 
 /*
  * By which interface a packet from a pod leaves: its device in mode strict; in mode standard the
- * route's, with the VPC CNI's mark where the destination lies outside the configured VPC CIDRs
+ * route's, with the VPC CNI's mark where the destination lies outside the VPC's CIDRs
  * (its source NAT sends those by the primary interface). "" = to the node itself.
  */
 int way_out(const struct resolution *resolution, const struct host *host, const struct branch *from,

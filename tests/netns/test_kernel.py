@@ -347,6 +347,47 @@ def the_owner_stays_the_owner(rng):
         wait_for(lambda: two.in_force() and two.is_right(), "the second one takes over", 12.0)
 
 
+@contextlib.contextmanager
+def stopped(daemon):
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(daemon.process.pid, signal.SIGCONT)
+
+
+def nft_noise(node):
+    """More notifications than a socket's buffer holds."""
+    node.nft("add table inet neighbour; add set inet neighbour s { type ipv4_addr; }")
+    for net in range(12):
+        elements = ", ".join(f"{net + 11}.{i >> 8}.{i & 255}.1" for i in range(20000))
+        node.nft(f"add element inet neighbour s {{ {elements} }}")
+
+
+def lost_rule_notifications_are_got_over(rng):
+    with Bare([POD]) as node, small(rng, node, NOT_OWNED) as daemon:
+        daemon.start()
+        with stopped(daemon):
+            nft_noise(node)
+        daemon.write_sentinel(1)
+        daemon.wait_sentinel(1)
+        node.nft("delete table inet podsg")
+        wait_for(daemon.is_right, "the table is back", 10.0)
+
+
+def lost_link_notifications_are_got_over(rng):
+    with Bare() as node, small(rng, node) as daemon:
+        daemon.start()
+        with stopped(daemon):
+            netns.ip_batch([f"address add 10.9.{i >> 8}.{i & 255}/32 dev lo"
+                            for i in range(4000)], node.name())
+        daemon.write_sentinel(1)
+        daemon.wait_sentinel(1)
+        node.add_links([POD])
+        wait_for(lambda: daemon.control("status")["interfaces"]["absent"] == 1,
+                 "a link that came later is seen", 10.0)
+
+
 def same_socket_is_refused(rng):
     with Bare([POD]) as node, small(rng, node) as one:
         one.start()
@@ -403,6 +444,8 @@ CASES = (
     ("two daemons that disagree keep answering and stay slow", two_that_disagree),
     ("a second daemon cannot touch the owner's table, and takes over when it is gone",
      the_owner_stays_the_owner),
+    ("lost notifications of rules are got over", lost_rule_notifications_are_got_over),
+    ("lost notifications of links are got over", lost_link_notifications_are_got_over),
     ("a second daemon on one socket is refused", same_socket_is_refused),
     ("200 interfaces come and go", interfaces_come_and_go),
 )

@@ -18,13 +18,25 @@
 
 #define TURNS_MAX 2000 /* until something must have happened */
 
-cJSON *answer(void *context, const cJSON *request)
+static void stream_gone(void *context)
+{
+	struct place *place = context;
+
+	place->stream = NULL;
+	place->gone++;
+}
+
+cJSON *answer(void *context, const cJSON *request, struct control_client *client)
 {
 	struct place *place = context;
 	cJSON *answer = cJSON_CreateObject();
 	const cJSON *say = cJSON_GetObjectItemCaseSensitive(request, "say");
 
 	place->requests++;
+	if (cJSON_HasObjectItem(request, "stream")) {
+		place->stream = client;
+		control_client_stream(client, stream_gone, place);
+	}
 	cJSON_AddBoolToObject(answer, "ok", true);
 	if (cJSON_IsString(say))
 		cJSON_AddStringToObject(answer, "said", say->valuestring);

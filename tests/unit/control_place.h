@@ -16,6 +16,8 @@ struct place {
 	char directory[32];
 	char path[64];
 	unsigned requests;
+	struct control_client *stream; /* the last that asked for one, as long as it is there */
+	unsigned gone;                 /* streams that have ended */
 };
 
 /* cmocka's set-up and tear-down. What leaves a handle open fails the latter. */
@@ -23,8 +25,9 @@ int open_place(void **state);
 int open_server(void **state); /* the place, and its server */
 int close_place(void **state);
 
-/* Echoes "say"; "large" asks for an answer of LARGE bytes, more than a socket's buffer holds. */
-cJSON *answer(void *context, const cJSON *request);
+/* Echoes "say"; "large" asks for an answer of LARGE bytes, more than a socket's buffer holds;
+ * "stream" asks for lines, which tests give to place->stream. */
+cJSON *answer(void *context, const cJSON *request, struct control_client *client);
 int serve(struct place *place, struct error *err);
 
 void turn(struct place *place); /* the loop, once, a millisecond at most */

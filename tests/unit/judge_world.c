@@ -108,11 +108,11 @@ void judge_in_world(const struct judge_settings *settings, const struct packet *
 	const struct judge_rules rules = {find_group, find_list, NULL};
 	struct config config = {
 		.standard_node_groups = settings->policy,
-		.vpc_cidrs = vpc_cidrs,
-		.vpc_cidr_count = COUNT(vpc_cidrs),
 	};
 	struct resolution resolution = {
 		.config = &config,
+		.vpc_cidrs = vpc_cidrs,
+		.vpc_cidr_count = COUNT(vpc_cidrs),
 		.branches = branches,
 		.branch_count = COUNT(branches),
 		.members = members,

@@ -58,8 +58,8 @@ static void write_branches(struct place *place)
 {
 	struct error err = {0};
 
-	if (branches_file_write(place->file, place->setting.resolution, place->setting.model, NULL,
-	                        0, &err) < 0)
+	if (branches_file_write(place->file, place->setting.resolution, place->setting.model,
+	                        &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -122,7 +122,7 @@ static void a_failure_to_write_is_returned_and_tried_again(void **state)
 
 	assert_int_equal(rmdir(place->directory), 0);
 	assert_int_equal(branches_file_write(place->file, place->setting.resolution,
-	                                     place->setting.model, NULL, 0, &err),
+	                                     place->setting.model, &err),
 	                 -ENOENT);
 	assert_non_null(strstr(err.text, place->path));
 	assert_non_null(mkdtemp(memcpy(place->directory, "/tmp/podsg-branches-XXXXXX",
@@ -208,6 +208,17 @@ static void a_file_that_is_not_there_is_enoent(void **state)
 	"{IpProtocol: '" protocol "', " ports "IpRanges: [{CidrIp: " cidr "}]}"
 #define PORT_53 "FromPort: 53, ToPort: 53, "
 
+/* With blanks between; NULL: none is known. */
+static void put_servers(struct setting *setting, const char *servers)
+{
+	char yaml[256];
+
+	(void)snprintf(yaml, sizeof(yaml),
+	               "version: 1\nnode: {name: n1}\ndns: {clusterServers: [%s]}\n",
+	               servers != NULL ? servers : "");
+	setting_configure(setting, yaml);
+}
+
 static void dns_is_permitted_as_the_egress_rules_say(void **state)
 {
 	static const struct {
@@ -243,14 +254,12 @@ static void dns_is_permitted_as_the_egress_rules_say(void **state)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct dns_permission dns;
-		struct prefix server = {0};
 
-		if (rows[i].server != NULL)
-			server = prefix_of(rows[i].server);
+		put_servers(setting, rows[i].server);
 		setting_put(setting, "g.yaml", rows[i].rules);
 		setting_resolve(setting);
 		dns_permission(setting->resolution, setting_branch(setting, "ns/pod"),
-		               setting->model, &server, rows[i].server != NULL, &dns);
+		               setting->model, &dns);
 		assert_string_equal(dns.reason, rows[i].reason);
 		assert_int_equal(dns.udp, rows[i].udp);
 		assert_int_equal(dns.tcp, rows[i].tcp);
@@ -259,18 +268,20 @@ static void dns_is_permitted_as_the_egress_rules_say(void **state)
 
 static void every_dns_server_has_to_be_permitted(void **state)
 {
-	const struct prefix servers[] = {prefix_of("10.0.0.1"), prefix_of("11.0.0.1")};
 	struct place *place = *state;
 	struct setting *setting = &place->setting;
 	struct dns_permission dns;
 
 	setting_put(setting, "g.yaml", EGRESS(TO("-1", "", "10.0.0.0/8")));
+	put_servers(setting, "10.0.0.1, 11.0.0.1");
 	setting_resolve(setting);
 	dns_permission(setting->resolution, setting_branch(setting, "ns/pod"), setting->model,
-	               servers, 2, &dns);
+	               &dns);
 	assert_false(dns.udp);
+	put_servers(setting, "10.0.0.1");
+	setting_resolve(setting);
 	dns_permission(setting->resolution, setting_branch(setting, "ns/pod"), setting->model,
-	               servers, 1, &dns);
+	               &dns);
 	assert_true(dns.udp);
 }
 

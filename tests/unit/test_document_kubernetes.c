@@ -329,6 +329,36 @@ static void times_are_seconds_since_1970(void **state)
 	}
 }
 
+static void a_pod_that_is_deleted_without_grace_is_marked(void **state)
+{
+	static const struct {
+		const char *metadata;
+		bool at_once;
+	} cases[] = {
+		{"name: a", false},
+		{"name: a, deletionTimestamp: \"2026-11-22T10:09:08Z\"", false},
+		{"name: a, deletionTimestamp: \"2026-11-22T10:09:08Z\", "
+	         "deletionGracePeriodSeconds: 30",
+	         false},
+		{"name: a, deletionTimestamp: \"2026-11-22T10:09:08Z\", "
+	         "deletionGracePeriodSeconds: 0",
+	         true},
+		{"name: a, deletionGracePeriodSeconds: 0", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct document *document;
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {%s}\n",
+		               cases[i].metadata);
+		document = load_yaml(text);
+		assert_int_equal(document->pods[0].deleted_at_once, cases[i].at_once);
+		document_free(document);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +374,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_kind_is_skipped_with_one_warning),
 		cmocka_unit_test(a_pod_keeps_as_many_addresses_as_there_is_room_for),
 		cmocka_unit_test(times_are_seconds_since_1970),
+		cmocka_unit_test(a_pod_that_is_deleted_without_grace_is_marked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

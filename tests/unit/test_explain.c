@@ -285,6 +285,30 @@ static void a_drop_names_the_groups_that_were_asked_and_those_that_are_missing(v
 	cJSON_Delete(answer);
 }
 
+static void a_drop_tells_the_nearest_rule(void **state)
+{
+	static const struct {
+		struct explain_request request;
+		const char *nearest;
+	} rows[] = {
+		{{"ns/strict", "10.0.2.20", "udp/53", "", 0},
+	         "sg-web (web) tcp/1-65535 to 10.0.0.0/8: udp is not tcp"},
+		{{"203.0.113.7", "ns/std", "tcp/443", "eth0", 0},
+	         "sg-n tcp/30443 from 0.0.0.0/0: port 443 is not 30443"},
+		{{"ns/closed", "198.51.100.7", "tcp/443", "", 0}, ""},
+		{{"ns/std", "198.51.100.7", "tcp/443", "", 0}, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error err = {0};
+		cJSON *answer = ask(&rows[i].request, 0, &err);
+
+		assert_string_equal(text_at(end_of(answer, 0, 0), "nearest"), rows[i].nearest);
+		cJSON_Delete(answer);
+	}
+}
+
 static void an_exemption_is_named(void **state)
 {
 	const struct explain_request request = {"ns/std", "169.254.169.254", "tcp/80", "", 0};
@@ -365,6 +389,7 @@ int main(void)
 		IN_WORLD(every_pass_and_every_end_is_told),
 		IN_WORLD(a_permission_names_group_and_rule),
 		IN_WORLD(a_drop_names_the_groups_that_were_asked_and_those_that_are_missing),
+		IN_WORLD(a_drop_tells_the_nearest_rule),
 		IN_WORLD(an_exemption_is_named),
 		IN_WORLD(what_has_no_route_or_is_not_ours_is_said),
 		IN_WORLD(requests_that_make_no_sense_are_refused),

@@ -29,18 +29,22 @@ static const struct vpc_row vpc_rows[] = {
 	{"a CIDR without room for it has none", {"10.1.0.0/31", "10.1.0.1/32"}, {NULL}},
 };
 
-static struct config config_with(bool exempt)
-{
-	struct config config = {0};
+/* A resolution that has only what exemptions depend on. */
+struct bare_node {
+	struct config config;
+	struct resolution resolution;
+};
 
-	memset(config.exempt, exempt, sizeof(config.exempt));
-	return config;
+static void node_with(bool exempt, struct bare_node *ret)
+{
+	*ret = (struct bare_node){.resolution.config = &ret->config};
+	memset(ret->config.exempt, exempt, sizeof(ret->config.exempt));
 }
 
-static size_t services_of(const struct config *config, struct arena *arena,
+static size_t services_of(const struct bare_node *node, struct arena *arena,
                           struct exempt_service **ret)
 {
-	size_t count = exempt_services(config, arena, ret);
+	size_t count = exempt_services(&node->resolution, arena, ret);
 
 	assert_non_null(*ret);
 	return count;
@@ -50,20 +54,19 @@ static void check_vpc_row(void **state)
 {
 	const struct vpc_row *row = *state;
 	struct arena *arena = arena_new(1U << 16);
-	struct config config = config_with(true);
+	struct bare_node node;
 	struct exempt_service *services;
 	struct prefix cidrs[CIDRS_MAX];
 	char text[PREFIX_TEXT_MAX];
-	size_t count;
+	size_t count = 0;
 	size_t resolvers = 0;
 
-	config.vpc_cidrs = cidrs;
-	while (config.vpc_cidr_count < CIDRS_MAX && row->cidrs[config.vpc_cidr_count] != NULL) {
-		const char *cidr = row->cidrs[config.vpc_cidr_count];
-
-		assert_int_equal(prefix_parse(cidr, &cidrs[config.vpc_cidr_count++], NULL), 0);
-	}
-	count = services_of(&config, arena, &services);
+	node_with(true, &node);
+	for (; count < CIDRS_MAX && row->cidrs[count] != NULL; count++)
+		assert_int_equal(prefix_parse(row->cidrs[count], &cidrs[count], NULL), 0);
+	node.resolution.vpc_cidrs = cidrs;
+	node.resolution.vpc_cidr_count = count;
+	count = services_of(&node, arena, &services);
 	for (size_t i = FIXED; i < count; i++) {
 		assert_int_equal(services[i].exemption, EXEMPT_VPC_DNS);
 		assert_int_equal(services[i].port, 53);
@@ -79,30 +82,31 @@ static void check_vpc_row(void **state)
 static void what_is_listed_is_found_and_nothing_beside_it(void **state)
 {
 	struct arena *arena = arena_new(1U << 16);
-	struct config config = config_with(true);
+	struct bare_node node;
 	struct prefix cidr = {AF_INET, 16, {10, 1}};
 	struct exempt_service *services;
 	enum exemption found;
 	size_t count;
 
 	(void)state;
-	config.vpc_cidrs = &cidr;
-	config.vpc_cidr_count = 1;
-	count = services_of(&config, arena, &services);
+	node_with(true, &node);
+	node.resolution.vpc_cidrs = &cidr;
+	node.resolution.vpc_cidr_count = 1;
+	count = services_of(&node, arena, &services);
 	for (size_t i = 0; i < count; i++) {
 		const struct exempt_service *service = &services[i];
 		struct prefix beside = service->address;
 
-		assert_true(exempt_service_find(&config, &service->address, service->protocol,
-		                                service->port, &found));
+		assert_true(exempt_service_find(&node.resolution, &service->address,
+		                                service->protocol, service->port, &found));
 		assert_int_equal(found, service->exemption);
-		assert_false(exempt_service_find(&config, &service->address, service->protocol,
-		                                 service->port + 1, &found));
-		assert_false(exempt_service_find(&config, &service->address, IPPROTO_SCTP,
+		assert_false(exempt_service_find(&node.resolution, &service->address,
+		                                 service->protocol, service->port + 1, &found));
+		assert_false(exempt_service_find(&node.resolution, &service->address, IPPROTO_SCTP,
 		                                 service->port, &found));
 		beside.address[beside.family == AF_INET ? 3 : 15] ^= 0x80;
-		assert_false(exempt_service_find(&config, &beside, service->protocol, service->port,
-		                                 &found));
+		assert_false(exempt_service_find(&node.resolution, &beside, service->protocol,
+		                                 service->port, &found));
 	}
 	arena_free(arena);
 }
@@ -110,18 +114,21 @@ static void what_is_listed_is_found_and_nothing_beside_it(void **state)
 static void each_exemption_is_switched_off_by_itself(void **state)
 {
 	struct arena *arena = arena_new(1U << 16);
-	struct config all = config_with(true);
+	struct bare_node all;
 	struct exempt_service *services;
-	size_t count = services_of(&all, arena, &services);
+	size_t count;
 
 	(void)state;
+	node_with(true, &all);
+	count = services_of(&all, arena, &services);
 	for (unsigned off = 0; off < EXEMPTIONS; off++) {
-		struct config config = config_with(true);
+		struct bare_node node;
 		enum exemption found;
 
-		config.exempt[off] = false;
+		node_with(true, &node);
+		node.config.exempt[off] = false;
 		for (size_t i = 0; i < count; i++)
-			assert_int_equal(exempt_service_find(&config, &services[i].address,
+			assert_int_equal(exempt_service_find(&node.resolution, &services[i].address,
 			                                     services[i].protocol, services[i].port,
 			                                     &found),
 			                 services[i].exemption != off);
@@ -132,22 +139,24 @@ static void each_exemption_is_switched_off_by_itself(void **state)
 static void nothing_is_listed_where_all_is_off(void **state)
 {
 	struct arena *arena = arena_new(1U << 16);
-	struct config config = config_with(false);
+	struct bare_node node;
 	struct exempt_service *services;
 
 	(void)state;
-	assert_int_equal(services_of(&config, arena, &services), 0);
+	node_with(false, &node);
+	assert_int_equal(services_of(&node, arena, &services), 0);
 	arena_free(arena);
 }
 
 static void lack_of_memory_is_no_list(void **state)
 {
 	struct arena *arena = arena_new(16);
-	struct config config = config_with(true);
+	struct bare_node node;
 	struct exempt_service *services;
 
 	(void)state;
-	assert_int_equal(exempt_services(&config, arena, &services), 0);
+	node_with(true, &node);
+	assert_int_equal(exempt_services(&node.resolution, arena, &services), 0);
 	assert_null(services);
 	arena_free(arena);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,7 +19,7 @@
 struct capture {
 	int own;
 	FILE *file;
-	char text[4 * LINE_SIZE];
+	char text[64 * LINE_SIZE];
 };
 
 static int capture_begin(void **state)
@@ -38,6 +40,8 @@ static int capture_end(void **state)
 	struct capture *capture = *state;
 
 	log_set_level(LOG_LEVEL_INFO);
+	(void)unsetenv("JOURNAL_STREAM");
+	log_open();
 	if (capture->own >= 0)
 		(void)close(capture->own);
 	return fclose(capture->file);
@@ -127,6 +131,113 @@ static void a_quoted_text_never_leaves_its_buffer_and_is_closed(void **state)
 	}
 }
 
+/* Standard error's own name, moved by so many i-nodes. */
+static void lead_to_journal(unsigned aside)
+{
+	struct stat status;
+	char stream[64];
+
+	assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+	(void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+	               (unsigned long long)status.st_ino + aside);
+	(void)setenv("JOURNAL_STREAM", stream, 1);
+	log_open();
+}
+
+static void lines_for_the_journal_begin_with_their_priority(void **state)
+{
+	lead_to_journal(0);
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_event(LOG_LEVEL_ERROR, "a", "x=%d", 1);
+	log_event(LOG_LEVEL_WARNING, "b", "x=%d", 1);
+	log_event(LOG_LEVEL_INFO, "c", "x=%d", 1);
+	log_event(LOG_LEVEL_DEBUG, "d", "x=%d", 1);
+	assert_string_equal(captured(*state), "<3>level=error event=a x=1\n"
+	                                      "<4>level=warning event=b x=1\n"
+	                                      "<6>level=info event=c x=1\n"
+	                                      "<7>level=debug event=d x=1\n");
+}
+
+static void a_redirected_standard_error_is_not_the_journal(void **state)
+{
+	lead_to_journal(1);
+	log_event(LOG_LEVEL_INFO, "plain", "x=%d", 1);
+	assert_string_equal(captured(*state), "level=info event=plain x=1\n");
+}
+
+static unsigned occurrences(const char *text, const char *part)
+{
+	unsigned count = 0;
+
+	while ((text = strstr(text, part)) != NULL) {
+		count++;
+		text++;
+	}
+	return count;
+}
+
+/* Of all lines "repeated". */
+static unsigned left_out(const char *text)
+{
+	static const char line[] = "event=repeated of=flood count=";
+	unsigned sum = 0;
+
+	while ((text = strstr(text, line)) != NULL) {
+		text += sizeof(line) - 1;
+		sum += (unsigned)strtoul(text, NULL, 10);
+	}
+	return sum;
+}
+
+static void a_flood_of_one_event_is_cut_and_counted(void **state)
+{
+	const struct timespec second = {.tv_sec = 1, .tv_nsec = 10000000};
+	const unsigned lines = 4 * LOG_PER_SECOND;
+
+	for (unsigned i = 0; i < lines; i++)
+		log_event(LOG_LEVEL_INFO, "flood", "number=%u", i);
+	log_event(LOG_LEVEL_INFO, "other", "number=%u", 1);
+	(void)nanosleep(&second, NULL);
+	log_settle();
+	log_settle();
+
+	const char *text = captured(*state);
+	unsigned shown = occurrences(text, "event=flood ");
+
+	/* The second may have ended on the way. */
+	assert_in_range(shown, LOG_PER_SECOND, 2 * LOG_PER_SECOND);
+	assert_int_equal(shown + left_out(text), lines);
+	assert_int_equal(occurrences(text, "event=other "), 1);
+}
+
+static void what_was_left_out_is_said_when_the_event_comes_again(void **state)
+{
+	const struct timespec second = {.tv_sec = 1, .tv_nsec = 10000000};
+
+	for (unsigned i = 0; i < 3 * LOG_PER_SECOND; i++)
+		log_event(LOG_LEVEL_WARNING, "flood", "number=%u", i);
+	(void)nanosleep(&second, NULL);
+	log_event(LOG_LEVEL_WARNING, "flood", "again=%u", 1);
+
+	const char *text = captured(*state);
+	const char *repeated = strstr(text, "level=warning event=repeated of=flood");
+	const char *again = strstr(text, "again=1");
+
+	assert_true(repeated != NULL && again != NULL && repeated < again);
+}
+
+/* More names than are counted at a time: the oldest makes room, and what it left out is said. */
+static void any_number_of_events_can_be_logged(void **state)
+{
+	char name[16];
+
+	for (unsigned i = 0; i < 200; i++) {
+		(void)snprintf(name, sizeof(name), "event-%u", i);
+		log_event(LOG_LEVEL_INFO, name, "x=%u", i);
+	}
+	assert_int_equal(occurrences(captured(*state), "level=info"), 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +251,17 @@ int main(void)
 	                                        capture_end),
 		cmocka_unit_test_setup_teardown(a_quoted_text_never_leaves_its_buffer_and_is_closed,
 	                                        capture_begin, capture_end),
+		cmocka_unit_test_setup_teardown(lines_for_the_journal_begin_with_their_priority,
+	                                        capture_begin, capture_end),
+		cmocka_unit_test_setup_teardown(a_redirected_standard_error_is_not_the_journal,
+	                                        capture_begin, capture_end),
+		cmocka_unit_test_setup_teardown(a_flood_of_one_event_is_cut_and_counted,
+	                                        capture_begin, capture_end),
+		cmocka_unit_test_setup_teardown(
+			what_was_left_out_is_said_when_the_event_comes_again, capture_begin,
+			capture_end),
+		cmocka_unit_test_setup_teardown(any_number_of_events_can_be_logged, capture_begin,
+	                                        capture_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

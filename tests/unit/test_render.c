@@ -188,6 +188,7 @@ static void an_interface_first_asks_what_it_permitted_before(void **state)
 	                    "\t\tgoto standard-ingress-exempt\n");
 	assert_string_equal(drawing_block(&drawing, "chain permit-ingress"),
 	                    "\t\tcomment \"this end remembers that it permitted the flow\"\n"
+	                    "\t\toifname @permits-ingress\n"
 	                    "\t\tct direction original ct mark set ct mark | 0x00002000\n"
 	                    "\t\tct direction reply ct mark set ct mark | 0x00001000\n");
 }
@@ -199,6 +200,7 @@ static void the_bits_of_the_connection_mark_are_the_configured_ones(void **state
 	     KUBERNETES(WITHOUT_ENI("pod", "10.0.0.5") SG_1), GROUPS(GROUP("sg-1", "")));
 	assert_string_equal(drawing_block(&drawing, "chain permit-egress"),
 	                    "\t\tcomment \"this end remembers that it permitted the flow\"\n"
+	                    "\t\tiifname @permits-egress\n"
 	                    "\t\tct direction original ct mark set ct mark | 0x00000001\n"
 	                    "\t\tct direction reply ct mark set ct mark | 0x80000000\n");
 }

@@ -31,12 +31,14 @@ def missing():
 class Daemon:
     """
     Context manager: a working directory with documents, configuration and log; the daemon runs
-    from start() to stop(). The directory is kept where `keep` was set.
+    from start() to stop(). The directory is kept where `keep` was set; `prefix` is a command that
+    runs the daemon.
     """
 
     def __init__(self, node):
         self.node = node
         self.config = {}
+        self.prefix = []
         self.process = None
         self.log = None
         self.keep = False
@@ -83,7 +85,7 @@ class Daemon:
         with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
             json.dump(self.configuration(), file, indent=2)
         argv = netns.command_in(self.node.name("node"),
-                                [BINARY, "--config", self.path("podsg.yaml")])
+                                [*self.prefix, BINARY, "--config", self.path("podsg.yaml")])
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log,
                                         preexec_fn=netns.die_with_parent)
 

@@ -14,7 +14,8 @@ BATCH_BEGIN, BATCH_END = 0x10, 0x11
 NEWTABLE, DELTABLE, GETGEN = (SUBSYSTEM << 8) | 0, (SUBSYSTEM << 8) | 2, (SUBSYSTEM << 8) | 16
 REQUEST, ACK, CREATE = 1, 4, 0x400
 INET = 1
-TABLE_NAME = 1
+TABLE_NAME, TABLE_FLAGS = 1, 2
+TABLE_OWNER = 2
 GENERATION = 1
 
 
@@ -53,6 +54,33 @@ def generation(name):
             return struct.unpack_from(">I", answer, offset + 4)[0]
         offset += (length + 3) & ~3
     raise OSError("no generation in the kernel's answer")
+
+
+class Owner:
+    """
+    Context manager: the kernel keeps everybody else off this table, made in place of the one that
+    may be there, until the block ends; the table goes with it.
+    """
+
+    def __init__(self, name, table="podsg"):
+        self._sock = _open(name)
+        self._name = _attribute(TABLE_NAME, table.encode() + b"\0")
+
+    def __enter__(self):
+        flags = _attribute(TABLE_FLAGS, struct.pack(">I", TABLE_OWNER))
+        self._sock.send(
+            _message(BATCH_BEGIN, 0, 0, SUBSYSTEM)
+            + _message(NEWTABLE, CREATE, INET, 0, self._name)
+            + _message(DELTABLE, 0, INET, 0, self._name)
+            + _message(NEWTABLE, CREATE | ACK, INET, 0, self._name + flags)
+            + _message(BATCH_END, 0, 0, SUBSYSTEM))
+        error = -struct.unpack_from("=i", self._sock.recv(4096), 16)[0]
+        if error:
+            raise OSError(error, "the kernel does not give the table away")
+        return self
+
+    def __exit__(self, *_):
+        self._sock.close()
 
 
 class Writer:

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "common/kube_message.h"
+
+#define SHOWN_MAX 64
+
+/* A member that is looked for. */
+struct pick {
+	const char *key;
+	struct json_slice *ret; /* its length stays 0 where there is none; the first one counts */
+};
+
+struct message {
+	const char *what;
+	struct error *err;
+};
+
+static int refuse(const struct message *message, const struct json_slice *value, const char *rule)
+{
+	const struct error_place place = {.file = message->what};
+	struct json_slice inside = value ? *value : (struct json_slice){0};
+	char shown[SHOWN_MAX + 1];
+
+	if (inside.length == 0)
+		return error_at(message->err, -EBADMSG, &place, NULL, "%s", rule);
+	if (inside.length > 2 && inside.text[0] == '"') {
+		inside.text++;
+		inside.length -= 2;
+	}
+	(void)snprintf(shown, sizeof(shown), "%.*s",
+	               (int)(inside.length < SHOWN_MAX ? inside.length : SHOWN_MAX), inside.text);
+	return error_at(message->err, -EBADMSG, &place, shown, "%s", rule);
+}
+
+static struct json_slice *find_pick(const struct pick *picks, size_t count,
+                                    const struct json_slice *key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (picks[i].ret->length == 0 && json_slice_is(key, picks[i].key))
+			return picks[i].ret;
+	return NULL;
+}
+
+/* The cursor stands at an object. In a text that was looked at before, what stands behind the last
+ * member that is wanted need not be looked at again. */
+static int pick_members(struct json_cursor *cursor, const struct pick *picks, size_t count,
+                        bool whole, struct error *err)
+{
+	struct json_walk walk;
+	struct json_slice key;
+	size_t missing = count;
+	int ret = json_enter(cursor, '{', &walk, err);
+
+	while (ret >= 0 && (whole || missing > 0)) {
+		ret = json_next_member(&walk, &key, err);
+		if (ret <= 0)
+			break;
+
+		struct json_slice *slice = find_pick(picks, count, &key);
+
+		missing -= slice != NULL;
+		ret = json_skip(cursor, slice, err);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static int pick_of_text(const struct message *message, const char *text, size_t length,
+                        const struct pick *picks, size_t count)
+{
+	struct json_cursor cursor;
+	int ret;
+
+	json_open(&cursor, message->what, text, length);
+	ret = pick_members(&cursor, picks, count, true, message->err);
+	return ret < 0 ? ret : json_finish(&cursor, message->err);
+}
+
+static int pick_of_slice(const struct message *message, const struct json_slice *slice,
+                         const struct pick *picks, size_t count)
+{
+	struct json_cursor cursor;
+
+	json_open(&cursor, message->what, slice->text, slice->length);
+	return pick_members(&cursor, picks, count, false, message->err);
+}
+
+/* A string as it stands there: what the API server calls things by needs no escapes. */
+static bool copy_plain(const struct json_slice *slice, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	if (slice->length == 0)
+		return true;
+	if (slice->length < 2 || slice->text[0] != '"' || slice->length - 2 >= size ||
+	    memchr(slice->text, '\\', slice->length))
+		return false;
+	memcpy(ret, slice->text + 1, slice->length - 2);
+	ret[slice->length - 2] = '\0';
+	return true;
+}
+
+static bool is_string(const struct json_slice *slice, const char *text, const char *ending)
+{
+	size_t length = strlen(text);
+	size_t ending_length = strlen(ending);
+
+	return slice->text && slice->length == length + ending_length + 2 &&
+	       slice->text[0] == '"' && memcmp(slice->text + 1, text, length) == 0 &&
+	       memcmp(slice->text + 1 + length, ending, ending_length) == 0;
+}
+
+static int check_kind(const struct message *message, const struct json_slice *kind,
+                      const char *expected, const char *ending)
+{
+	char rule[SHOWN_MAX + 32];
+
+	if (is_string(kind, expected, ending))
+		return 0;
+	(void)snprintf(rule, sizeof(rule), "expected a %s%s", expected, ending);
+	return refuse(message, kind, rule);
+}
+
+/* A proxy's page of HTML is better shown than told that a brace is missing in it. */
+static int check_object(const struct message *message, const char *text, size_t length,
+                        const char *kind, const char *ending)
+{
+	const struct json_slice start = {.text = text, .length = length};
+	char rule[SHOWN_MAX + 32];
+	struct json_cursor cursor;
+
+	json_open(&cursor, message->what, text, length);
+	if (json_peek(&cursor) == '{')
+		return 0;
+	(void)snprintf(rule, sizeof(rule), "expected a %s%s in JSON", kind, ending);
+	return refuse(message, &start, rule);
+}
+
+static int read_metadata(const struct message *message, const struct json_slice *metadata,
+                         struct kube_object *object)
+{
+	struct json_slice name = {0};
+	struct json_slice namespace = {0};
+	struct json_slice version = {0};
+	const struct pick picks[] = {
+		{"name", &name}, {"namespace", &namespace}, {"resourceVersion", &version}};
+	int ret = pick_of_slice(message, metadata, picks, 3);
+
+	if (ret < 0)
+		return ret;
+	if (!copy_plain(&name, object->name, sizeof(object->name)))
+		return refuse(message, &name, "expected the name of an object");
+	if (!copy_plain(&namespace, object->namespace, sizeof(object->namespace)))
+		return refuse(message, &namespace, "expected the name of a namespace");
+	if (!copy_plain(&version, object->version, sizeof(object->version)))
+		return refuse(message, &version, "expected a resourceVersion");
+	return 0;
+}
+
+/* Fills in what object->text says of itself. */
+static int read_object(const struct message *message, const char *kind, bool named,
+                       struct kube_object *object)
+{
+	struct json_slice own_kind = {0};
+	struct json_slice metadata = {0};
+	const struct pick picks[] = {{"metadata", &metadata}, {"kind", &own_kind}};
+	bool listed = object->change == KUBE_LISTED;
+	int ret = pick_of_slice(message, &object->text, picks, listed ? 1 : 2);
+
+	if (ret == 0 && !listed)
+		ret = check_kind(message, &own_kind, kind, "");
+	if (ret == 0 && metadata.length == 0)
+		ret = refuse(message, &object->text, "an object without metadata");
+	if (ret == 0)
+		ret = read_metadata(message, &metadata, object);
+	if (ret == 0 && named && object->name[0] == '\0')
+		ret = refuse(message, &metadata, "an object without a name");
+	return ret;
+}
+
+struct kube_deletion kube_object_deletion(const struct kube_object *object)
+{
+	const struct message message = {0};
+	struct json_slice metadata = {0};
+	struct json_slice time = {0};
+	struct json_slice grace = {0};
+	const struct pick outer[] = {{"metadata", &metadata}};
+	const struct pick inner[] = {{"deletionTimestamp", &time},
+	                             {"deletionGracePeriodSeconds", &grace}};
+
+	if (pick_of_slice(&message, &object->text, outer, 1) < 0 || metadata.length == 0 ||
+	    pick_of_slice(&message, &metadata, inner, 2) < 0 || time.length == 0)
+		return (struct kube_deletion){0};
+	return (struct kube_deletion){.asked = true, .at_once = json_slice_is(&grace, "0")};
+}
+
+static int read_page_metadata(const struct message *message, const struct json_slice *metadata,
+                              struct kube_page *page)
+{
+	struct json_slice version = {0};
+	struct json_slice next = {0};
+	const struct pick picks[] = {{"resourceVersion", &version}, {"continue", &next}};
+	int ret = 0;
+
+	if (metadata->length > 0)
+		ret = pick_of_slice(message, metadata, picks, 2);
+	if (ret < 0)
+		return ret;
+	if (!copy_plain(&version, page->version, sizeof(page->version)) || !page->version[0])
+		return refuse(message, &version, "a list without a resourceVersion");
+	if (!copy_plain(&next, page->next, sizeof(page->next)))
+		return refuse(message, &next, "expected a continue token");
+	return 0;
+}
+
+int kube_page_read(const char *what, const char *kind, const char *text, size_t length,
+                   struct kube_page *ret, struct error *err)
+{
+	const struct message message = {.what = what, .err = err};
+	struct json_slice own_kind = {0};
+	struct json_slice metadata = {0};
+	const struct pick picks[] = {
+		{"kind", &own_kind}, {"metadata", &metadata}, {"items", &ret->items}};
+	int code;
+
+	*ret = (struct kube_page){0};
+	code = check_object(&message, text, length, kind, "List");
+	if (code == 0)
+		code = pick_of_text(&message, text, length, picks, 3);
+	if (code == 0)
+		code = check_kind(&message, &own_kind, kind, "List");
+	if (code == 0)
+		code = read_page_metadata(&message, &metadata, ret);
+	/* Go writes an empty list as null, too. */
+	if (code == 0 && json_slice_is(&ret->items, "null"))
+		ret->items.length = 0;
+	if (code == 0 && ret->items.length > 0 && ret->items.text[0] != '[')
+		code = refuse(&message, &ret->items, "expected a list of items");
+	return code;
+}
+
+int kube_page_objects(const char *what, const char *kind, const struct kube_page *page,
+                      int (*take)(void *context, const struct kube_object *object), void *context,
+                      struct error *err)
+{
+	const struct message message = {.what = what, .err = err};
+	struct json_cursor cursor;
+	struct json_walk walk;
+	int ret;
+
+	if (page->items.length == 0)
+		return 0;
+	json_open(&cursor, what, page->items.text, page->items.length);
+	ret = json_enter(&cursor, '[', &walk, err);
+	while (ret >= 0) {
+		struct kube_object object = {.change = KUBE_LISTED};
+
+		ret = json_next_element(&walk, err);
+		if (ret <= 0)
+			break;
+		ret = json_skip(&cursor, &object.text, err);
+		if (ret == 0)
+			ret = read_object(&message, kind, true, &object);
+		if (ret == 0)
+			ret = take(context, &object);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static int read_event_type(const struct message *message, const struct json_slice *type,
+                           struct kube_event *event)
+{
+	static const struct {
+		const char *name;
+		enum kube_event_type type;
+		enum kube_change change;
+	} types[] = {
+		{"ADDED", KUBE_EVENT_OBJECT, KUBE_ADDED},
+		{"MODIFIED", KUBE_EVENT_OBJECT, KUBE_MODIFIED},
+		{"DELETED", KUBE_EVENT_OBJECT, KUBE_DELETED},
+		{"BOOKMARK", KUBE_EVENT_BOOKMARK, KUBE_MODIFIED},
+		{"ERROR", KUBE_EVENT_ERROR, KUBE_MODIFIED},
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (!is_string(type, types[i].name, ""))
+			continue;
+		event->type = types[i].type;
+		event->object.change = types[i].change;
+		return 0;
+	}
+	return refuse(message, type, "expected the type of a watch event");
+}
+
+int kube_event_read(const char *what, const char *kind, const char *line, size_t length,
+                    struct kube_event *ret, struct error *err)
+{
+	const struct message message = {.what = what, .err = err};
+	struct json_slice type = {0};
+	const struct pick picks[] = {{"type", &type}, {"object", &ret->object.text}};
+	int code;
+
+	*ret = (struct kube_event){0};
+	code = check_object(&message, line, length, "watch event", "");
+	if (code == 0)
+		code = pick_of_text(&message, line, length, picks, 2);
+	if (code == 0)
+		code = read_event_type(&message, &type, ret);
+	if (code < 0)
+		return code;
+	if (ret->object.text.length == 0)
+		return refuse(&message, &type, "a watch event without an object");
+	if (ret->type != KUBE_EVENT_ERROR)
+		return read_object(&message, kind, ret->type == KUBE_EVENT_OBJECT, &ret->object);
+	(void)kube_status_read(ret->object.text.text, ret->object.text.length, &ret->status);
+	return 0;
+}
+
+static void copy_member(const cJSON *tree, const char *key, char *ret, size_t size)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(tree, key);
+
+	(void)snprintf(ret, size, "%s", cJSON_IsString(value) ? value->valuestring : "");
+}
+
+bool kube_status_read(const char *text, size_t length, struct kube_status *ret)
+{
+	struct json_slice slice;
+	struct json_cursor cursor;
+	cJSON *tree = NULL;
+	char kind[16];
+
+	*ret = (struct kube_status){0};
+	json_open(&cursor, NULL, text, length);
+	if (length > KUBE_STATUS_MAX || json_skip(&cursor, &slice, NULL) < 0)
+		return false;
+	tree = json_tree(&slice);
+	copy_member(tree, "kind", kind, sizeof(kind));
+	if (strcmp(kind, "Status") != 0) {
+		cJSON_Delete(tree);
+		return false;
+	}
+
+	const cJSON *code = cJSON_GetObjectItemCaseSensitive(tree, "code");
+
+	if (cJSON_IsNumber(code) && code->valuedouble >= 100 && code->valuedouble < 600)
+		ret->code = code->valueint;
+	copy_member(tree, "reason", ret->reason, sizeof(ret->reason));
+	copy_member(tree, "message", ret->message, sizeof(ret->message));
+	cJSON_Delete(tree);
+	return true;
+}
+
+void kube_escape(const char *text, char *ret, size_t size)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._";
+	size_t used = 0;
+
+	ret[0] = '\0';
+	for (; *text && used + 4 <= size; text++) {
+		bool is_plain = strchr(plain, *text);
+
+		used += (size_t)snprintf(ret + used, size - used, is_plain ? "%c" : "%%%02X",
+		                         (unsigned char)*text);
+	}
+}
