@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""EC2's Query API and the instance metadata service on loopback, for tests.
+
+What it answers is written by botocore's own model of the API, what it is asked is checked with
+botocore's own signer; and it throttles, breaks off and lies when it is told to.
+"""
+
+import datetime
+import http.server
+import json
+import re
+import socket
+import threading
+import time
+import urllib.parse
+from xml.sax.saxutils import escape
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import botocore.loaders
+
+REGION = "eu-central-1"
+NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/ec2/aws4_request, "
+    r"\s*SignedHeaders=([^,]+), \s*Signature=([0-9a-f]{64})")
+MODEL = botocore.loaders.Loader().load_service_model("ec2", "service-2")
+RESULTS = {"DescribeSecurityGroups": "SecurityGroups",
+           "DescribeNetworkInterfaces": "NetworkInterfaces",
+           "GetManagedPrefixListEntries": "Entries"}
+
+
+class Refused(Exception):
+    def __init__(self, status, code, message):
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def xml_of(shape_name, value):
+    """The inside of an element of that shape, as EC2 writes it."""
+    shape = MODEL["shapes"][shape_name]
+    if shape["type"] == "structure":
+        inner = ""
+        for name, member in shape["members"].items():
+            if name in value:
+                tag = member.get("locationName", name)
+                inner += f"<{tag}>{xml_of(member['shape'], value[name])}</{tag}>\n"
+        return inner
+    if shape["type"] == "list":
+        return "".join(f"<item>{xml_of(shape['member']['shape'], item)}</item>\n"
+                       for item in value)
+    if shape["type"] == "boolean":
+        return "true" if value else "false"
+    return escape(str(value))
+
+
+def response(action, value):
+    shape = MODEL["operations"][action]["output"]["shape"]
+    return (f'<?xml version="1.0" encoding="UTF-8"?>\n<{action}Response xmlns="{NAMESPACE}">\n'
+            f"<requestId>{time.monotonic_ns()}</requestId>{xml_of(shape, value)}"
+            f"</{action}Response>").encode()
+
+
+def complaint(code, message):
+    return (f'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{code}</Code>'
+            f"<Message>{escape(message)}</Message></Error></Errors>"
+            f"<RequestID>r-1</RequestID></Response>").encode()
+
+
+def utc(seconds=0):
+    return datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)
+
+
+def listed(form, name):
+    """The values of name.1, name.2, … in their order."""
+    values = []
+    while f"{name}.{len(values) + 1}" in form:
+        values.append(form[f"{name}.{len(values) + 1}"])
+    return values
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, status, body=b"", headers=(), length=None):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.world.post(self, body)
+
+    def do_PUT(self):
+        self.server.world.metadata.put(self)
+
+    def do_GET(self):
+        self.server.world.metadata.get(self)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, world):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.world = world
+
+    def handle_error(self, *_):
+        pass  # a client that was broken off
+
+
+class Metadata:
+    """IMDSv2. mode: None, or how it fails: "silent" (the hop limit), "403", "401" (no token is
+    good)."""
+
+    def __init__(self):
+        self.mode = None
+        self.role = None      # name
+        self.keys = {}        # as IMDS writes them
+        self.values = {}      # path below latest/ -> text
+        self.tokens = set()
+        self.asked = []
+
+    def put(self, handler):
+        self.asked.append(handler.path)
+        if self.mode == "silent":
+            time.sleep(8)
+            handler.close_connection = True
+        elif self.mode == "403":
+            handler.send(403)
+        elif "X-aws-ec2-metadata-token-ttl-seconds" not in handler.headers:
+            handler.send(400)
+        else:
+            token = f"token-{len(self.tokens)}=="
+            self.tokens.add(token)
+            handler.send(200, token.encode())
+
+    def text(self, path):
+        roles = "meta-data/iam/security-credentials/"
+        if path == roles and self.role:
+            return self.role
+        if self.role and path == roles + self.role:
+            return json.dumps(self.keys)
+        return self.values.get(path)
+
+    def get(self, handler):
+        self.asked.append(handler.path)
+        if handler.headers.get("X-aws-ec2-metadata-token") not in self.tokens:
+            handler.send(401)
+            return
+        text = self.text(handler.path.removeprefix("/latest/"))
+        handler.send(404) if text is None else handler.send(200, text.encode())
+
+    def give_role(self, name, access, secret, token, seconds):
+        self.role = name
+        self.keys = {"Code": "Success", "LastUpdated": utc().strftime("%Y-%m-%dT%H:%M:%SZ"),
+                     "Type": "AWS-HMAC", "AccessKeyId": access, "SecretAccessKey": secret,
+                     "Token": token,
+                     "Expiration": utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+class World:
+    """What EC2 knows. Groups and interfaces are written as the AWS CLI writes them."""
+
+    def __init__(self):
+        self.groups = {}
+        self.interfaces = {}
+        self.prefix_lists = {}
+        self.keys = {}         # access key -> (secret, token, whether it has expired)
+        self.page = 1000
+        self.faults = {}       # action -> list of functions of (world, handler, body); None: no fault
+        self.asked = []        # (action, form, access key)
+        self.bad_signatures = 0
+        self.metadata = Metadata()
+        self.server = Server(self)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def count(self, action):
+        return sum(1 for asked in self.asked if asked[0] == action)
+
+    # who asks
+
+    def verify(self, handler, body):
+        match = AUTHORIZATION.fullmatch(handler.headers.get("Authorization", ""))
+        if not match:
+            raise Refused(401, "AuthFailure", "no signature that can be read")
+        access, _, region, signed, signature = match.groups()
+        if access not in self.keys:
+            raise Refused(401, "AuthFailure", "AWS was not able to validate the credentials")
+        secret, token, expired = self.keys[access]
+        request = botocore.awsrequest.AWSRequest(
+            method="POST", url=self.url + handler.path, data=body,
+            headers={name: handler.headers[name] for name in signed.split(";")})
+        request.context["timestamp"] = handler.headers["X-Amz-Date"]
+        signer = botocore.auth.SigV4Auth(botocore.credentials.Credentials(access, secret), "ec2",
+                                         region)
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        if signer.signature(text, request) != signature or region != REGION:
+            self.bad_signatures += 1
+            raise Refused(403, "SignatureDoesNotMatch", "the signature is another one")
+        if token and handler.headers.get("X-Amz-Security-Token") != token:
+            raise Refused(401, "AuthFailure", "the session token is another one")
+        if "host" not in signed.split(";") or "x-amz-date" not in signed.split(";"):
+            raise Refused(403, "SignatureDoesNotMatch", "host and date have to be signed")
+        if expired:
+            raise Refused(400, "RequestExpired", "Request has expired.")
+        return access
+
+    # what is asked
+
+    @staticmethod
+    def filtered(form):
+        if form.get("Filter.1.Name") != "group-id" and any(key.startswith("Filter") for key in form):
+            raise Refused(400, "InvalidParameterValue", "unknown filter")
+        values = listed(form, "Filter.1.Value")
+        if len(values) > 200:
+            raise Refused(400, "FilterLimitExceeded", "more than 200 values")
+        return set(values)
+
+    def DescribeSecurityGroups(self, form):
+        ids = listed(form, "GroupId")
+        wanted = self.filtered(form)
+        if ids and "MaxResults" in form:
+            raise Refused(400, "InvalidParameterCombination", "MaxResults and GroupId")
+        for group in ids:
+            if group not in self.groups:
+                raise Refused(400, "InvalidGroup.NotFound",
+                              f"The security group '{group}' does not exist")
+        return [group for name, group in self.groups.items()
+                if (not ids or name in ids) and (not wanted or name in wanted)]
+
+    def DescribeNetworkInterfaces(self, form):
+        wanted = self.filtered(form)
+        return [interface for interface in self.interfaces.values()
+                if not wanted or wanted & {g["GroupId"] for g in interface["Groups"]}]
+
+    def GetManagedPrefixListEntries(self, form):
+        name = form["PrefixListId"]
+        if name not in self.prefix_lists:
+            raise Refused(400, "InvalidPrefixListID.NotFound",
+                          f"The prefix list ID '{name}' does not exist")
+        if int(form.get("MaxResults", 100)) > 100:
+            raise Refused(400, "InvalidParameterValue", "MaxResults")
+        return [{"Cidr": cidr, "Description": "an entry"} for cidr in self.prefix_lists[name]]
+
+    def answer(self, action, form):
+        if form.get("Version") != "2016-11-15":
+            raise Refused(400, "NoSuchVersion", "The requested version is not valid")
+        items = getattr(self, action)(form)
+        start = int(form.get("NextToken", "page 0/=").split()[1].rstrip("/="))
+        size = min(self.page, int(form.get("MaxResults", 1000)))
+        value = {RESULTS[action]: items[start:start + size]}
+        if start + size < len(items):
+            value["NextToken"] = f"page {start + size}/="
+        return value
+
+    def post(self, handler, body):
+        form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+        action = form.get("Action", "")
+        try:
+            access = self.verify(handler, body)
+            self.asked.append((action, form, access))
+            if action not in RESULTS:
+                raise Refused(400, "InvalidAction", f"The action {action} is not valid")
+            faults = self.faults.get(action) or [None]
+            fault = faults.pop(0)
+            good = response(action, self.answer(action, form))
+            if fault:
+                fault(handler, good)
+            else:
+                handler.send(200, good, [("Content-Type", "text/xml;charset=UTF-8")])
+        except Refused as refused:
+            handler.send(refused.status, complaint(refused.code, str(refused)))
+
+
+# Faults: what is sent instead of the good answer.
+
+def fails(status, code, message="no", headers=()):
+    return lambda handler, good: handler.send(status, complaint(code, message), headers)
+
+
+def says(body, status=200):
+    return lambda handler, good: handler.send(status, body)
+
+
+def breaks_off(handler, good):
+    """In the middle of the body, whose length was announced."""
+    handler.send(200, good[:len(good) // 2], length=len(good))
+    handler.wfile.flush()
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
+
+
+def hangs_up(handler, good):
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
+
+
+def half(handler, good):
+    """Half the XML, as if it were whole."""
+    handler.send(200, good[:len(good) // 2])
+
+
+def without_list(handler, good):
+    text = good.decode()
+    begin, end = text.index("</requestId>") + 12, text.rindex("</")
+    handler.send(200, (text[:begin] + text[end:]).encode())
+
+
+def edited(old, new):
+    return lambda handler, good: handler.send(200, good.replace(old.encode(), new.encode()))
+
+
+def after(seconds, fault=None):
+    def late(handler, good):
+        time.sleep(seconds)
+        fault(handler, good) if fault else handler.send(200, good)
+    return late
+
+
+BOMB = (b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "lol">'
+        + b"".join(f'<!ENTITY {chr(b)} "{f"&{chr(b - 1)};" * 10}">'.encode()
+                   for b in range(ord("b"), ord("k")))
+        + b"]><DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>&j;</groupId></item>"
+          b"</securityGroupInfo></DescribeSecurityGroupsResponse>")

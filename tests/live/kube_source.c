@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The Kubernetes source alone, for tests: kube_source KUBECONFIG NODE.
+ * Prints a line of JSON whenever what it knows is something else than before. Reads commands, one a
+ * line: "want" (members of groups are needed from now on), "unwant", "commit STATE MODE GROUP"
+ * (every pod of the node has such a branch interface in force; sg-known is a group that the model
+ * knows), "close" (ends it). Its log is on standard error.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "nft-sync/source_kubernetes.h"
+
+#define LOOK_EVERY 10 /* milliseconds */
+#define BRANCHES_MAX 256
+#define GROUPS "{\"SecurityGroups\": [{\"GroupId\": \"sg-known\"}]}"
+
+struct driver {
+	uv_loop_t loop;
+	struct config *config;
+	struct model *model;
+	const struct live_kind *kind;
+	void *source;
+	uv_timer_t look;
+	uv_pipe_t commands;
+	char line[256];
+	size_t used;
+	unsigned changes; /* how often the source told of one */
+	char *printed;
+};
+
+static void changed(void *context)
+{
+	struct driver *driver = context;
+
+	driver->changes++;
+}
+
+static cJSON *status_of(const struct source_status *status)
+{
+	cJSON *tree = cJSON_CreateObject();
+
+	cJSON_AddBoolToObject(tree, "synced", status->synced);
+	cJSON_AddBoolToObject(tree, "current", status->current);
+	cJSON_AddBoolToObject(tree, "absent", status->absent);
+	cJSON_AddNumberToObject(tree, "objects", (double)status->objects);
+	cJSON_AddNumberToObject(tree, "failures", (double)status->failures);
+	cJSON_AddStringToObject(tree, "error", status->error);
+	return tree;
+}
+
+static cJSON *snapshot(const struct driver *driver)
+{
+	struct source_status statuses[SOURCE_STATUS_MAX];
+	size_t count = driver->kind->status(driver->source, statuses, SOURCE_STATUS_MAX);
+	cJSON *tree = cJSON_CreateObject();
+	cJSON *documents = cJSON_AddArrayToObject(tree, "documents");
+	cJSON *status = cJSON_AddObjectToObject(tree, "status");
+
+	cJSON_AddBoolToObject(tree, "synced", driver->kind->synced(driver->source));
+	cJSON_AddNumberToObject(tree, "changes", driver->changes);
+	cJSON_AddNumberToObject(tree, "remote", (double)model_remote_count(driver->model));
+	for (size_t i = 0; i < model_document_count(driver->model); i++)
+		cJSON_AddItemToArray(documents,
+		                     cJSON_CreateString(model_document(driver->model, i)->name));
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToObject(status, statuses[i].what, status_of(&statuses[i]));
+	return tree;
+}
+
+static void look_cb(uv_timer_t *timer)
+{
+	struct driver *driver = timer->data;
+	cJSON *tree = snapshot(driver);
+	char *text = cJSON_PrintUnformatted(tree);
+
+	cJSON_Delete(tree);
+	if (driver->printed && strcmp(driver->printed, text) == 0) {
+		cJSON_free(text);
+		return;
+	}
+	puts(text);
+	fflush(stdout);
+	cJSON_free(driver->printed);
+	driver->printed = text;
+}
+
+static void close_driver(struct driver *driver)
+{
+	driver->kind->close(driver->source);
+	uv_close((uv_handle_t *)&driver->look, NULL);
+	uv_close((uv_handle_t *)&driver->commands, NULL);
+}
+
+static void want(const struct driver *driver, size_t count)
+{
+	char group[] = "sg-members";
+	char *groups[] = {group};
+	const struct wanted wanted = {.members = {.ids = groups, .count = count}};
+
+	driver->kind->want(driver->source, &wanted);
+}
+
+static struct branch branch_of(const struct pod *pod, const char *state, const char *mode,
+                               const char **group)
+{
+	return (struct branch){
+		.interface = "vlan0",
+		.namespace = pod->namespace,
+		.pod = pod->name,
+		.uid = pod->uid,
+		.mode = strcmp(mode, "strict") == 0 ? MODE_STRICT : MODE_STANDARD,
+		.state = strcmp(state, "open") == 0 ? BRANCH_OPEN : BRANCH_CLOSED,
+		.present = true,
+		.groups = group,
+		.group_count = 1,
+	};
+}
+
+static void commit(const struct driver *driver, const char *words)
+{
+	struct branch branches[BRANCHES_MAX];
+	struct resolution resolution = {.config = driver->config, .branches = branches};
+	const struct pod *const *pods;
+	size_t count;
+	char state[16];
+	char mode[16];
+	char group[32];
+	const char *groups[] = {group};
+
+	if (sscanf(words, "%15s %15s %31s", state, mode, group) != 3 ||
+	    model_pods(driver->model, &pods, &count) < 0)
+		return;
+	for (size_t i = 0; i < count && i < BRANCHES_MAX; i++)
+		branches[resolution.branch_count++] = branch_of(pods[i], state, mode, groups);
+	source_kubernetes_kind.committed(driver->source, &resolution);
+}
+
+static void obey(struct driver *driver, const char *command)
+{
+	if (strcmp(command, "want") == 0)
+		want(driver, 1);
+	else if (strcmp(command, "unwant") == 0)
+		want(driver, 0);
+	else if (strncmp(command, "commit ", 7) == 0)
+		commit(driver, command + 7);
+	else if (strcmp(command, "close") == 0)
+		close_driver(driver);
+}
+
+static void buffer_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+	struct driver *driver = handle->data;
+
+	(void)suggested;
+	buffer->base = driver->line + driver->used;
+	buffer->len = sizeof(driver->line) - driver->used - 1;
+}
+
+static void read_cb(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+{
+	struct driver *driver = stream->data;
+	char *end;
+
+	(void)buffer;
+	if (got < 0) {
+		close_driver(driver);
+		return;
+	}
+	driver->used += (size_t)got;
+	driver->line[driver->used] = '\0';
+	while ((end = strchr(driver->line, '\n'))) {
+		size_t length = (size_t)(end - driver->line) + 1;
+
+		*end = '\0';
+		obey(driver, driver->line);
+		driver->used -= length;
+		memmove(driver->line, driver->line + length, driver->used + 1);
+	}
+}
+
+static int put_groups(struct model *model, struct error *err)
+{
+	struct document *document;
+	int ret = document_parse("groups", DOCUMENT_JSON, GROUPS, strlen(GROUPS), &document, err);
+
+	return ret < 0 ? ret : model_put(model, document, err);
+}
+
+static int open_driver(struct driver *driver, const char *kubeconfig, const char *node,
+                       struct error *err)
+{
+	char text[1024];
+	int length = snprintf(text, sizeof(text),
+	                      "{version: 1, node: {name: \"%s\"},"
+	                      " sources: {kubernetes: {kubeconfig: \"%s\"}}}",
+	                      node, kubeconfig);
+	int ret = config_parse("test", text, (size_t)length, &driver->config, err);
+
+	if (ret < 0)
+		return ret;
+	driver->kind = &source_kubernetes_kind;
+	driver->model = model_new();
+	ret = put_groups(driver->model, err);
+	if (ret < 0)
+		return ret;
+	uv_loop_init(&driver->loop);
+	uv_timer_init(&driver->loop, &driver->look);
+	uv_pipe_init(&driver->loop, &driver->commands, 0);
+	driver->look.data = driver;
+	driver->commands.data = driver;
+	ret = driver->kind->open(&driver->loop, driver->config, driver->model, changed, driver,
+	                         &driver->source, err);
+	if (ret < 0)
+		return ret;
+	uv_pipe_open(&driver->commands, 0);
+	uv_read_start((uv_stream_t *)&driver->commands, buffer_cb, read_cb);
+	uv_timer_start(&driver->look, look_cb, 0, LOOK_EVERY);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct driver driver;
+	struct error err = {0};
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: kube_source KUBECONFIG NODE\n");
+		return 2;
+	}
+	if (open_driver(&driver, argv[1], argv[2], &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	uv_run(&driver.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&driver.loop);
+	cJSON_free(driver.printed);
+	model_free(driver.model);
+	config_free(driver.config);
+	return 0;
+}
