@@ -48,19 +48,17 @@ FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 	-fno-sanitize-recover=undefined
 
 COMMON := $(wildcard common/*.c)
-MAINS := nft-sync/main.c nft-sync/podsgctl.c
-CTL := $(wildcard nft-sync/podsgctl.c nft-sync/ctl_*.c)
-DAEMON := $(filter-out nft-sync/podsgctl.c nft-sync/ctl_%.c,$(wildcard nft-sync/*.c))
-LIBRARY := $(COMMON) $(filter-out $(MAINS),$(wildcard nft-sync/*.c))
+MAINS := nft-sync/main.c nft-sync/ctl/podsgctl.c
+CTL := $(wildcard nft-sync/ctl/*.c)
+DAEMON := $(filter-out $(CTL),$(wildcard nft-sync/*.c nft-sync/*/*.c))
+LIBRARY := $(filter-out $(MAINS),$(COMMON) $(DAEMON) $(CTL))
 TESTS := $(wildcard tests/unit/test_*.c)
 TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 LIVE_PROGRAMS := $(patsubst tests/live/%.c,$(B)/live/%,$(wildcard tests/live/*.c))
 
-# A program whose main() does not exist yet is left out.
-PROGRAMS := $(if $(wildcard nft-sync/main.c),$(B)/podsg-nft-sync) \
-	$(if $(wildcard nft-sync/podsgctl.c),$(B)/podsgctl)
+PROGRAMS := $(B)/podsg-nft-sync $(B)/podsgctl
 TEST_PROGRAMS := $(TESTS:tests/unit/%.c=$(B)/asan/%)
 REPLAY_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/asan/%)
 FUZZ_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/fuzz/%)
@@ -197,8 +195,8 @@ run-fuzz: $(FUZZ_PROGRAMS)
 ANALYZE_CFLAGS := -Werror -O1 -g -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-double-free
 
 # Every checker has a file of its own below build/lint, so that -j and a second run help.
-LINTED := $(wildcard common/*.c nft-sync/*.c tests/*/*.c)
-FORMATTED := $(LINTED) $(wildcard common/*.h nft-sync/*.h tests/*/*.h)
+LINTED := $(wildcard common/*.c nft-sync/*.c nft-sync/*/*.c tests/*/*.c)
+FORMATTED := $(LINTED) $(wildcard common/*.h nft-sync/*.h nft-sync/*/*.h tests/*/*.h)
 SCRIPTS = $(shell grep -rIlE '^\#!/bin/(ba)?sh' .ci packaging tests)
 PAGES := $(wildcard packaging/man/*.[1-8])
 PROSE := .ci common nft-sync packaging tests Makefile $(wildcard *.md)
@@ -236,7 +234,7 @@ lint-shell:
 lint-prose:
 	$(say) PROSE
 	$(Q)codespell -L iif,inforce,fo --skip='*/corpus/*,*.json,*.svg' $(PROSE)
-	$(Q)for name in $(sort $(basename $(notdir $(wildcard common/*.c nft-sync/*.c)))); do \
+	$(Q)for name in $(sort $(basename $(notdir $(wildcard common/*.c nft-sync/*.c nft-sync/*/*.c)))); do \
 		grep -qwF -- "$$name" CONTRIBUTING.md || \
 			{ echo "CONTRIBUTING.md: $$name is not in the map of the tree"; exit 1; }; \
 	done

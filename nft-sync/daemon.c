@@ -6,169 +6,22 @@
 #include <uv.h>
 
 #include "common/log.h"
-#include "nft-sync/commands.h"
-#include "nft-sync/control_server.h"
+#include "nft-sync/answer/commands.h"
+#include "nft-sync/answer/control_server.h"
+#include "nft-sync/answer/drop_monitor.h"
+#include "nft-sync/answer/health.h"
+#include "nft-sync/answer/pages.h"
 #include "nft-sync/daemon.h"
-#include "nft-sync/drop_monitor.h"
-#include "nft-sync/health.h"
-#include "nft-sync/live_sources.h"
+#include "nft-sync/daemon_parts.h"
 #include "nft-sync/notify.h"
-#include "nft-sync/pages.h"
 #include "nft-sync/reload.h"
-#include "nft-sync/resolve.h"
-#include "nft-sync/source_ec2.h"
-#include "nft-sync/source_kubernetes.h"
+#include "nft-sync/source/source_ec2.h"
+#include "nft-sync/source/source_kubernetes.h"
 #include "nft-sync/sync.h"
-
-#define RETRY_FIRST 100 /* milliseconds, doubled up to the last */
-#define RETRY_LAST 5000
-
-/* Somebody who wants our table otherwise, time and again, is answered at this pace, after as many
- * repairs as that makes in a second have come at once. */
-#define REPAIR_PACE 100 /* milliseconds */
-#define REPAIRS_AT_ONCE 10
-
-/* Handles are members; each has data pointing to the daemon. */
-struct daemon {
-	uv_loop_t loop;
-	struct configs configs;
-	struct sync sync;
-	struct live_sources live;
-	struct notify *notify;
-	struct metrics *metrics;
-	struct control_server *control;
-	struct http_server *pages;
-	struct drop_monitor *monitor;
-	uv_poll_t *files; /* NULL: there is no directory to watch */
-	uv_poll_t host;
-	uv_poll_t watch;
-	uv_timer_t period; /* looks at the directory unasked, and tries again what failed */
-	uv_timer_t apply;  /* runs while something is to be made true in the kernel */
-	uv_signal_t terminate;
-	uv_signal_t interrupt;
-	uv_signal_t hangup;
-	uint64_t retry_after;
-	uint64_t repaired_until;    /* on the loop's clock: repairs so far, each at its pace */
-	struct error control_error; /* why nobody can ask; code 0: they can */
-	struct error pages_error;   /* why nobody can scrape, likewise */
-};
 
 /* The live sources that there are. */
 static const struct live_kind *const live_kinds[] = {&source_kubernetes_kind, &source_ec2_kind,
                                                      NULL};
-
-static void apply_cb(uv_timer_t *timer);
-
-/* In so many milliseconds at the latest. */
-static void apply_within(struct daemon *daemon, uint64_t pause)
-{
-	if (!uv_is_active((uv_handle_t *)&daemon->apply) ||
-	    uv_timer_get_due_in(&daemon->apply) > pause)
-		uv_timer_start(&daemon->apply, apply_cb, pause, 0);
-}
-
-/* Whatever else changes in this turn of the loop goes into the same commit. */
-static void daemon_changed(void *context)
-{
-	apply_within(context, 0);
-}
-
-/* Most of what happens in a cluster changes nothing for this node. */
-static void sources_changed(void *context)
-{
-	struct daemon *daemon = context;
-	struct sync *sync = &daemon->sync;
-	if (!sync->image || !resolution_is_current(sync->resolution, sync->model))
-		daemon_changed(daemon);
-}
-
-/* At once, but for the pace. */
-static void repair_soon(struct daemon *daemon)
-{
-	const uint64_t credit = REPAIR_PACE * REPAIRS_AT_ONCE;
-	uint64_t now = uv_now(&daemon->loop);
-	uint64_t until = daemon->repaired_until > now ? daemon->repaired_until : now;
-	uint64_t pause = until > now + credit ? until - now - credit : 0;
-	if (uv_is_active((uv_handle_t *)&daemon->apply) &&
-	    uv_timer_get_due_in(&daemon->apply) <= pause)
-		return;
-	daemon->repaired_until = until + REPAIR_PACE;
-	apply_within(daemon, pause);
-}
-
-static void retry_later(struct daemon *daemon)
-{
-	daemon->retry_after = daemon->retry_after ? 2 * daemon->retry_after : RETRY_FIRST;
-	if (daemon->retry_after > RETRY_LAST)
-		daemon->retry_after = RETRY_LAST;
-	apply_within(daemon, daemon->retry_after);
-}
-
-static void tell_status(struct daemon *daemon)
-{
-	char line[NOTIFY_STATUS_MAX];
-	notify_status(daemon->notify, health_line(&daemon->sync, line, sizeof(line)));
-}
-
-static void tell_sources(struct daemon *daemon)
-{
-	if (live_sources_want(&daemon->live, daemon->sync.resolution) < 0)
-		log_text(LOG_LEVEL_ERROR, "sources-not-told", "no memory");
-}
-
-/*
- * What a restart finds in the kernel is not taken apart because a source has not been heard yet.
- * Meanwhile the sources learn what they will be asked for, which may be more to wait for.
- */
-static bool must_wait(struct daemon *daemon)
-{
-	struct error failure = {0};
-	if (daemon->sync.image || !live_sources_any(&daemon->live))
-		return false;
-	if (sync_draw(&daemon->sync, &failure) < 0)
-		log_text(LOG_LEVEL_ERROR, "not-resolved", failure.text);
-	else
-		tell_sources(daemon);
-	if (live_sources_synced(&daemon->live))
-		return false;
-	notify_waiting(daemon->notify);
-	return true;
-}
-
-static void applied(struct daemon *daemon, bool tampered)
-{
-	daemon->retry_after = 0;
-	uv_timer_stop(&daemon->apply);
-	if (tampered)
-		repair_soon(daemon);
-	notify_ready(daemon->notify);
-	tell_sources(daemon);
-	live_sources_committed(&daemon->live, daemon->sync.resolution);
-	sync_keep_copies(&daemon->sync);
-}
-
-/* Makes the kernel right, now or a little later. */
-static void daemon_apply(struct daemon *daemon)
-{
-	struct error failure = {0};
-	bool tampered;
-	if (!must_wait(daemon)) {
-		int r = sync_apply(&daemon->sync, &failure);
-		/* What somebody else did meanwhile was read, and repaired, on the way. */
-		sync_read_watch(&daemon->sync, &tampered);
-		metrics_committed(daemon->metrics, &daemon->sync);
-		if (r == 0)
-			applied(daemon, tampered);
-		else
-			retry_later(daemon);
-	}
-	tell_status(daemon);
-}
-
-static void apply_cb(uv_timer_t *timer)
-{
-	daemon_apply(timer->data);
-}
 
 static void read_files(struct daemon *daemon)
 {
@@ -284,7 +137,7 @@ static void period_cb(uv_timer_t *timer)
 	open_pages(daemon);
 	if (!daemon->sync.image)
 		daemon_changed(daemon);
-	tell_status(daemon);
+	daemon_tell_status(daemon);
 	log_settle();
 }
 
@@ -316,7 +169,7 @@ static void watch_cb(uv_poll_t *poll, int status, int events)
 	go_on(poll, status, watch_cb);
 	sync_read_watch(&daemon->sync, &changed);
 	if (changed)
-		repair_soon(daemon);
+		daemon_repair_soon(daemon);
 }
 
 static void stop_cb(uv_signal_t *handle, int number)
@@ -432,7 +285,7 @@ static void daemon_close(struct daemon *daemon)
 static int make_parts(struct daemon *daemon)
 {
 	live_sources_init(&daemon->live, live_kinds, &daemon->loop, daemon->sync.model,
-	                  sources_changed, daemon);
+	                  daemon_sources_changed, daemon);
 	daemon->sync.live = &daemon->live;
 	daemon->metrics = metrics_new();
 	daemon->monitor = drop_monitor_new(&daemon->loop, &daemon->sync);

@@ -7,7 +7,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "nft-sync/daemon.h"
-#include "nft-sync/image_text.h"
+#include "nft-sync/draw/image_text.h"
 #include "nft-sync/sync.h"
 
 #define EXIT_FAILED 1 /* could not start or apply; --check found something */

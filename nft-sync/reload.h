@@ -5,7 +5,7 @@
 /* The configuration's file read again while the daemon runs: taken whole, or refused whole. */
 
 #include "common/config.h"
-#include "nft-sync/live_sources.h"
+#include "nft-sync/source/live_sources.h"
 #include "nft-sync/sync.h"
 
 /* The new one, the one before, that of the resolution, those that live sources were opened with. */

@@ -6,9 +6,9 @@
 #include <time.h>
 
 #include "common/log.h"
-#include "nft-sync/flows.h"
-#include "nft-sync/judge.h"
-#include "nft-sync/resolve.h"
+#include "nft-sync/judge/judge.h"
+#include "nft-sync/kernel/flows.h"
+#include "nft-sync/resolve/resolve.h"
 #include "nft-sync/sync.h"
 
 #define PROBLEMS_MAX 256

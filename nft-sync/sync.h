@@ -10,13 +10,13 @@
 
 #include "common/config.h"
 #include "common/error.h"
-#include "nft-sync/branches_file.h"
-#include "nft-sync/host.h"
-#include "nft-sync/live_sources.h"
-#include "nft-sync/model.h"
-#include "nft-sync/nft.h"
-#include "nft-sync/render.h"
-#include "nft-sync/source_files.h"
+#include "nft-sync/answer/branches_file.h"
+#include "nft-sync/draw/render.h"
+#include "nft-sync/host/host.h"
+#include "nft-sync/kernel/nft.h"
+#include "nft-sync/model/model.h"
+#include "nft-sync/source/live_sources.h"
+#include "nft-sync/source/source_files.h"
 
 /* What has happened, for status. Times are seconds since 1970, 0 = never. */
 struct sync_history {

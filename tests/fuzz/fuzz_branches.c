@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "common/config.h"
-#include "nft-sync/branches_file.h"
-#include "nft-sync/resolve.h"
+#include "nft-sync/answer/branches_file.h"
+#include "nft-sync/resolve/resolve.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,8 +6,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 
-#include "nft-sync/drop_message.h"
-#include "nft-sync/drop_packet.h"
+#include "nft-sync/kernel/drop_message.h"
+#include "nft-sync/kernel/drop_packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

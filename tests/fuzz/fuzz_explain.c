@@ -2,8 +2,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "nft-sync/explain.h"
-#include "nft-sync/resolve.h"
+#include "nft-sync/judge/explain.h"
+#include "nft-sync/resolve/resolve.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

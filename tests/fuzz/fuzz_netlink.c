@@ -6,7 +6,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "nft-sync/nft_elements.h"
+#include "nft-sync/kernel/nft_elements.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "nft-sync/source_ec2.h"
+#include "nft-sync/source/source_ec2.h"
 
 #define LOOK_EVERY 10 /* milliseconds */
 #define IDS_MAX 1024

@@ -14,7 +14,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "nft-sync/source_kubernetes.h"
+#include "nft-sync/source/source_kubernetes.h"
 
 #define LOOK_EVERY 10 /* milliseconds */
 #define BRANCHES_MAX 256

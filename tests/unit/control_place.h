@@ -4,7 +4,7 @@
 
 /* A directory with a control socket, its server on a loop that tests turn, and raw clients. */
 
-#include "nft-sync/control_server.h"
+#include "nft-sync/answer/control_server.h"
 
 #include <stdbool.h>
 

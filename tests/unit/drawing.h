@@ -4,7 +4,7 @@
 
 /* A setting and what the renderer draws of it. */
 
-#include "nft-sync/render.h"
+#include "nft-sync/draw/render.h"
 #include "tests/unit/images.h"
 #include "tests/unit/setting.h"
 

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "nft-sync/digest.h"
-#include "nft-sync/image_text.h"
-#include "nft-sync/statement.h"
+#include "nft-sync/draw/image_text.h"
+#include "nft-sync/draw/statement.h"
 #include "tests/unit/images.h"
 
 #define WORD_SIZE 128

@@ -4,7 +4,7 @@
 
 /* Sets, chains and images from few words, for the tests of what is made of them. */
 
-#include "nft-sync/image.h"
+#include "nft-sync/draw/image.h"
 
 /* An address, an interface name or a decimal number by the type's field; "low-high" is a range. */
 struct image_set *set_of(const char *name, enum key_type type, bool interval,

@@ -4,7 +4,7 @@
 
 /* A node with one pod of every sort, for the tests of the judge. */
 
-#include "nft-sync/judge.h"
+#include "nft-sync/judge/judge.h"
 
 /* Zero: crossing, everything exempt that can be, eth0 is primary, the node's group is known. */
 struct judge_settings {

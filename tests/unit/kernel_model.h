@@ -7,7 +7,7 @@
  * twice, nothing is named before it exists, nothing goes while something names it.
  */
 
-#include "nft-sync/delta.h"
+#include "nft-sync/draw/delta.h"
 
 struct kernel_model;
 

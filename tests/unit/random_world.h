@@ -4,7 +4,7 @@
 
 /* Random groups, all that their rules refer to, and packets at the edges of those rules. */
 
-#include "nft-sync/resolution.h"
+#include "nft-sync/resolve/resolution.h"
 #include "tests/unit/naive.h"
 
 #define WORLD_RULES_MAX 48

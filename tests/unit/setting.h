@@ -4,9 +4,9 @@
 
 /* A node with documents, links and a resolution, for tests that read like a specification. */
 
-#include "nft-sync/host.h"
-#include "nft-sync/model.h"
-#include "nft-sync/resolve.h"
+#include "nft-sync/host/host.h"
+#include "nft-sync/model/model.h"
+#include "nft-sync/resolve/resolve.h"
 
 /* Items of a YAML list; each is one line of a document. */
 #define POD(name, uid, more)                                                                       \

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "common/file.h"
-#include "nft-sync/branches_file.h"
-#include "nft-sync/dns_permission.h"
+#include "nft-sync/answer/branches_file.h"
+#include "nft-sync/answer/dns_permission.h"
 #include "tests/unit/setting.h"
 
 #define PATH_SIZE 64

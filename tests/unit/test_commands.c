@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/commands.h"
-#include "nft-sync/nft_elements.h"
+#include "nft-sync/answer/commands.h"
+#include "nft-sync/kernel/nft_elements.h"
 #include "tests/unit/setting.h"
 
 #define TIME CREATED("2026-01-01T00:00:00Z")

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "common/control.h"
-#include "nft-sync/control_queue.h"
+#include "nft-sync/answer/control_queue.h"
 #include "tests/unit/control_place.h"
 
 #define FLOOD 20000 /* lines, more than sockets and queues hold */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "nft-sync/document_same.h"
+#include "nft-sync/source/document_same.h"
 #include "tests/unit/documents.h"
 #include "tests/unit/random_world.h"
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/drop_counts.h"
-#include "nft-sync/drop_filter.h"
+#include "nft-sync/answer/drop_filter.h"
+#include "nft-sync/kernel/drop_counts.h"
 
 #define RULES (&drop_reasons[2])
 #define CLOSED (&drop_reasons[4])

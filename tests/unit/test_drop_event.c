@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/drop_event.h"
-#include "nft-sync/names.h"
+#include "nft-sync/answer/drop_event.h"
+#include "nft-sync/draw/names.h"
 #include "tests/unit/setting.h"
 
 /* Pods web and db of this node, an ENI elsewhere, members of sg-1; web's interface is link 7. */

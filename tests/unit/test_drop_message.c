@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/drop_message.h"
-#include "nft-sync/names.h"
+#include "nft-sync/draw/names.h"
+#include "nft-sync/kernel/drop_message.h"
 
 #define MESSAGE_BYTES 1024
 

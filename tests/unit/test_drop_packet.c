@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/drop_packet.h"
+#include "nft-sync/kernel/drop_packet.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BYTES_MAX 512

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/explain.h"
+#include "nft-sync/judge/explain.h"
 #include "tests/unit/setting.h"
 
 /*

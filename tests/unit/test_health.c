@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/health.h"
+#include "nft-sync/answer/health.h"
 #include "tests/unit/setting.h"
 
 /* A live source of one thing. */

@@ -20,7 +20,7 @@
 #include <linux/veth.h>
 
 #include "common/netlink.h"
-#include "nft-sync/host.h"
+#include "nft-sync/host/host.h"
 #include "tests/unit/setting.h"
 
 /* Each test has a network namespace of its own: it goes with the process, or the next unshare. */

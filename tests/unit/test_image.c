@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/statement.h"
+#include "nft-sync/draw/statement.h"
 #include "tests/unit/images.h"
 
 static void every_field_has_a_type_and_every_type_a_length(void **state)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/statement.h"
+#include "nft-sync/draw/statement.h"
 #include "tests/unit/images.h"
 
 /* Frees the image. */

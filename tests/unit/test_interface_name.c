@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/interface_name.h"
+#include "nft-sync/resolve/interface_name.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/judge.h"
+#include "nft-sync/judge/judge.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FIXED 11 /* services that do not depend on the VPC */

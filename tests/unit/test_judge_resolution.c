@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/resolution.h"
+#include "nft-sync/resolve/resolution.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MEMBERS_MAX 8

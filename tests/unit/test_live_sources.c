@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/live_sources.h"
+#include "nft-sync/source/live_sources.h"
 #include "tests/unit/documents.h"
 #include "tests/unit/setting.h"
 

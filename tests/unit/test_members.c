@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/members.h"
+#include "nft-sync/model/members.h"
 #include "tests/unit/setting.h"
 
 static int open_members(void **state)

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/exposition.h"
-#include "nft-sync/metrics.h"
-#include "nft-sync/nft_elements.h"
+#include "nft-sync/answer/exposition.h"
+#include "nft-sync/answer/metrics.h"
+#include "nft-sync/kernel/nft_elements.h"
 #include "tests/unit/setting.h"
 
 #define TIME CREATED("2026-01-01T00:00:00Z")

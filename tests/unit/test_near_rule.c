@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/near_rule.h"
+#include "nft-sync/judge/near_rule.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RULES_MAX 8

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/nft_batch.h"
+#include "nft-sync/kernel/nft_batch.h"
 #include "tests/unit/images.h"
 
 #define SEQUENCE 0xfffffffeU /* it wraps within every batch */

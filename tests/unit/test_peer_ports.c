@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/box_order.h"
-#include "nft-sync/peer_ports.h"
+#include "nft-sync/draw/box_order.h"
+#include "nft-sync/draw/peer_ports.h"
 #include "tests/unit/random_world.h"
 
 #define PEERS 12

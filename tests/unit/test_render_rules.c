@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/judge.h"
-#include "nft-sync/render_members.h"
+#include "nft-sync/draw/render_members.h"
+#include "nft-sync/judge/judge.h"
 #include "tests/unit/drawing.h"
 
 #define CONFIG                                                                                     \

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/rule_cache.h"
+#include "nft-sync/draw/rule_cache.h"
 #include "tests/unit/images.h"
 #include "tests/unit/setting.h"
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/rule_set.h"
+#include "nft-sync/compile/rule_set.h"
 #include "tests/unit/rule_set_check.h"
 
 #define RULES_MAX 12

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/rule_set.h"
+#include "nft-sync/compile/rule_set.h"
 #include "tests/unit/rule_set_check.h"
 
 #define ELEMENTS_MAX 20000 /* for what EC2 allows on an interface */

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/judge.h"
-#include "nft-sync/rule_set.h"
+#include "nft-sync/compile/rule_set.h"
+#include "nft-sync/judge/judge.h"
 #include "tests/unit/naive.h"
 #include "tests/unit/random_world.h"
 #include "tests/unit/rule_set_check.h"

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/source_files.h"
+#include "nft-sync/source/source_files.h"
 
 #define PATH_SIZE 256
 #define GROUP(id) "SecurityGroups: [{GroupId: " id "}]\n"

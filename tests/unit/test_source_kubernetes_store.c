@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/document_same.h"
-#include "nft-sync/source_kubernetes_store.h"
+#include "nft-sync/source/document_same.h"
+#include "nft-sync/source/source_kubernetes_store.h"
 
 #define ENI                                                                                        \
 	"[{\\\"eniId\\\":\\\"eni-1\\\",\\\"ifAddress\\\":\\\"02:00:00:00:00:01\\\","               \

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/wanted.h"
+#include "nft-sync/resolve/wanted.h"
 #include "tests/unit/setting.h"
 
 #define TO_LIST(id) "{IpProtocol: '-1', PrefixListIds: [{PrefixListId: " id "}]}"

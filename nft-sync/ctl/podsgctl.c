@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config.h"
+#include "common/control.h"
+#include "nft-sync/ctl/ctl.h"
+#include "nft-sync/ctl/ctl_monitor.h"
+
+#define PATIENCE 15 /* seconds */
+
+#define EXIT_DROPPED 1 /* explain: the packet would be dropped; status: not in force */
+#define EXIT_USAGE 2
+#define EXIT_UNREACHABLE 3 /* the daemon does not answer, or could not */
+
+struct options {
+	const char *config;
+	const char *socket;
+	const char *in;
+	long original_port;                               /* 0: none */
+	const char *pod, *interface, *direction, *reason; /* NULL: any */
+	unsigned long count;                              /* 0: no end */
+	bool json;
+	bool help;
+};
+
+static const char usage[] =
+	"Usage: podsgctl [OPTIONS] status | pods | groups\n"
+	"       podsgctl [OPTIONS] explain SOURCE DESTINATION [PROTOCOL/PORT]\n"
+	"       podsgctl [OPTIONS] monitor\n"
+	"Asks podsg-nft-sync on this node.\n"
+	"\n"
+	"  status   sources and their ages, interfaces by state, last commit, repairs, errors\n"
+	"  pods     the pods with security groups: interface, mode, groups, dropped packets\n"
+	"  groups   the groups in use: rules, members, who uses them\n"
+	"  explain  says whether a packet would pass, and which rule or what decides\n"
+	"           SOURCE, DESTINATION: an address, or namespace/name of a pod of this node\n"
+	"           PROTOCOL/PORT: tcp/443, udp/53, icmp/8/0, 47; a ping where left out\n"
+	"  monitor  shows dropped packets as they come, until interrupted\n"
+	"\n"
+	"  -o json               the daemon's answer as it is; monitor: one object a line\n"
+	"  --in INTERFACE        explain: where the packet comes in\n"
+	"  --original-port PORT  explain: the port before destination NAT (a node port)\n"
+	"  --pod NAMESPACE/NAME  monitor: packets that this pod's groups or path dropped\n"
+	"  --interface NAME      monitor: those of this pod interface of the node\n"
+	"  --direction DIR       monitor: ingress or egress, as the pod sees it\n"
+	"  --reason REASON       monitor: rules, node-groups, source, path, closed, claimed\n"
+	"  --count N             monitor: end after so many packets\n"
+	"  --socket PATH         the daemon's socket, instead of the configuration's\n"
+	"  --config FILE         configuration (" CONFIG_PATH ")\n"
+	"  --help                this text\n"
+	"\n"
+	"Exit: 0 all well (explain: allowed), 1 not (explain: dropped), 2 bad command line,\n"
+	"      3 no answer.\n";
+
+/* 1 to 65535; below 0: it is none. */
+static long parse_port(const char *text)
+{
+	char *end;
+	errno = 0;
+	long port = strtol(text, &end, 10);
+	return *end || errno || port < 1 || port > 65535 ? -EINVAL : port;
+}
+
+/* 1 or more; 0: it is none. */
+static unsigned long parse_count(const char *text)
+{
+	char *end;
+	errno = 0;
+	unsigned long count = strtoul(text, &end, 10);
+	return *end || errno || text[0] == '-' ? 0 : count;
+}
+
+enum monitor_option {
+	OPTION_POD = 256,
+	OPTION_INTERFACE,
+	OPTION_DIRECTION,
+	OPTION_REASON,
+	OPTION_COUNT
+};
+
+static int take_monitor_option(int option, const char *value, struct options *options)
+{
+	switch (option) {
+	case OPTION_POD:
+		options->pod = value;
+		return 0;
+	case OPTION_INTERFACE:
+		options->interface = value;
+		return 0;
+	case OPTION_DIRECTION:
+		options->direction = value;
+		return 0;
+	case OPTION_REASON:
+		options->reason = value;
+		return 0;
+	case OPTION_COUNT:
+		options->count = parse_count(value);
+		return options->count ? 0 : -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"socket", required_argument, NULL, 's'},
+		{"output", required_argument, NULL, 'o'},
+		{"in", required_argument, NULL, 'i'},
+		{"original-port", required_argument, NULL, 'p'},
+		{"pod", required_argument, NULL, OPTION_POD},
+		{"interface", required_argument, NULL, OPTION_INTERFACE},
+		{"direction", required_argument, NULL, OPTION_DIRECTION},
+		{"reason", required_argument, NULL, OPTION_REASON},
+		{"count", required_argument, NULL, OPTION_COUNT},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+	memset(options, 0, sizeof(*options));
+	while ((option = getopt_long(argc, argv, "c:s:o:h", longs, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'i':
+			options->in = optarg;
+			break;
+		case 'p':
+			options->original_port = parse_port(optarg);
+			if (options->original_port < 0)
+				return -EINVAL;
+			break;
+		case 'o':
+			if (strcmp(optarg, "json") != 0)
+				return -EINVAL;
+			options->json = true;
+			break;
+		case 'h':
+			options->help = true;
+			break;
+		default:
+			if (take_monitor_option(option, optarg, options) < 0)
+				return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int least, most;                   /* arguments */
+	void (*show)(const cJSON *answer); /* NULL: the answer has no end */
+} commands[] = {
+	{"status", 0, 0, show_status},   {"pods", 0, 0, show_pods}, {"groups", 0, 0, show_groups},
+	{"explain", 2, 3, show_explain}, {"monitor", 0, 0, NULL},
+};
+
+static const struct command *find_command(int count, char **words)
+{
+	for (size_t i = 0; count > 0 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(words[0], commands[i].name) == 0 && count - 1 >= commands[i].least &&
+		    count - 1 <= commands[i].most)
+			return &commands[i];
+	return NULL;
+}
+
+static void add_optional(cJSON *request, const char *key, const char *value)
+{
+	if (value)
+		cJSON_AddStringToObject(request, key, value);
+}
+
+static cJSON *make_request(const struct options *options, int count, char **words)
+{
+	static const char *const keys[] = {"command", "source", "destination", "what"};
+	cJSON *request = cJSON_CreateObject();
+	for (int i = 0; i < count; i++)
+		cJSON_AddStringToObject(request, keys[i], words[i]);
+	add_optional(request, "in", options->in);
+	add_optional(request, "pod", options->pod);
+	add_optional(request, "interface", options->interface);
+	add_optional(request, "direction", options->direction);
+	add_optional(request, "reason", options->reason);
+	if (options->original_port)
+		cJSON_AddNumberToObject(request, "originalPort", (double)options->original_port);
+	return request;
+}
+
+static void print_json(const cJSON *answer)
+{
+	char *text = cJSON_Print(answer);
+	if (text)
+		puts(text);
+	cJSON_free(text);
+}
+
+static int exit_status(const struct command *command, const cJSON *answer)
+{
+	if (command->show == show_explain)
+		return is_true(answer, "permitted") ? 0 : EXIT_DROPPED;
+	if (command->show == show_status)
+		return is_true(cJSON_GetObjectItemCaseSensitive(answer, "kernel"), "inForce")
+		               ? 0
+		               : EXIT_DROPPED;
+	return 0;
+}
+
+static int ask(const struct options *options, const struct command *command, const char *path,
+               const cJSON *request)
+{
+	struct error err = {0};
+	cJSON *answer = NULL;
+	int status = EXIT_UNREACHABLE;
+	if (control_ask(path, request, PATIENCE, &answer, &err) < 0) {
+		fprintf(stderr, "podsgctl: %s\n", err.text);
+	} else if (!is_true(answer, "ok")) {
+		fprintf(stderr, "podsgctl: %s\n", text_of(answer, "error"));
+		status = EXIT_USAGE;
+	} else {
+		if (options->json)
+			print_json(answer);
+		else
+			command->show(answer);
+		status = exit_status(command, answer);
+	}
+	cJSON_Delete(answer);
+	return status;
+}
+
+static int monitor(const struct options *options, const char *path, const cJSON *request)
+{
+	const struct monitor_options wanted = {
+		.path = path, .request = request, .count = options->count, .json = options->json};
+	int r = monitor_run(&wanted);
+	if (r < 0)
+		return r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE;
+	return 0;
+}
+
+/* The daemon listens where we are told, where it is configured, or by default. */
+static int run(const struct options *options, const struct command *command, int count,
+               char **words)
+{
+	struct error err = {0};
+	struct config *config = NULL;
+	int status = EXIT_UNREACHABLE;
+	if (!options->socket && config_find(options->config, &config, &err) < 0) {
+		fprintf(stderr, "podsgctl: %s\n", err.text);
+		return status;
+	}
+	const char *path = options->socket ? options->socket : config->nft_sync.socket;
+	cJSON *request = make_request(options, count, words);
+	if (command->show)
+		status = ask(options, command, path, request);
+	else
+		status = monitor(options, path, request);
+	cJSON_Delete(request);
+	config_free(config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int parsed = parse_options(argc, argv, &options);
+	if (parsed == 0 && options.help) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	const struct command *command = find_command(argc - optind, argv + optind);
+	if (parsed < 0 || !command) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return run(&options, command, argc - optind, argv + optind);
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nft-sync/judge/explain.h"
+#include "nft-sync/judge/near_rule.h"
+#include "nft-sync/judge/way.h"
+
+#define TEXT_MAX 512
+#define PASSES_MAX 2
+#define PING4 8
+#define PING6 128
+
+/* One way of a packet through the node. */
+struct pass {
+	char in[INTERFACE_NAME_MAX];
+	char out[INTERFACE_NAME_MAX];
+	struct verdict verdict;
+};
+
+struct explanation {
+	const struct explain_request *request;
+	const struct explain_facts *facts;
+	struct packet packet;
+	const struct branch *source;      /* NULL: not of this node */
+	const struct branch *destination; /* likewise */
+	struct pass passes[PASSES_MAX];
+	unsigned count;
+	char problem[TEXT_MAX + 64]; /* why the way can't be told, "" = it can */
+};
+
+static const struct branch *branch_named(const struct resolution *resolution, const char *name)
+{
+	for (size_t i = 0; i < resolution->branch_count; i++) {
+		const struct branch *branch = &resolution->branches[i];
+		size_t length = strlen(branch->namespace);
+		if (strncmp(name, branch->namespace, length) == 0 && name[length] == '/' &&
+		    strcmp(name + length + 1, branch->pod) == 0)
+			return branch;
+	}
+	return NULL;
+}
+
+static int named_address(const struct branch *branch, uint8_t family, struct prefix *ret)
+{
+	for (size_t i = 0; i < branch->address_count; i++)
+		if (family == AF_UNSPEC || branch->addresses[i].family == family) {
+			*ret = branch->addresses[i];
+			return 0;
+		}
+	return -EINVAL;
+}
+
+/* An address, or the name of a pod: then an address of the family of the other side. */
+static int find_end(const struct resolution *resolution, const char *text, uint8_t family,
+                    struct prefix *ret, struct error *err)
+{
+	if (address_parse(text, ret) == 0)
+		return 0;
+	const struct branch *branch = branch_named(resolution, text);
+	if (!branch)
+		return error_set(err, -EINVAL,
+		                 "\"%s\" is neither an address nor namespace/name of a pod with "
+		                 "security groups on this node",
+		                 text);
+	if (named_address(branch, family, ret) < 0)
+		return error_set(err, -EINVAL, "pod %s has no address of that family", text);
+	return 0;
+}
+
+static int find_ends(struct explanation *e, struct error *err)
+{
+	const struct resolution *resolution = e->facts->resolution;
+	struct prefix probe;
+	uint8_t family = AF_UNSPEC;
+	if (address_parse(e->request->destination, &probe) == 0)
+		family = probe.family;
+	int r = find_end(resolution, e->request->source, family, &e->packet.source, err);
+	if (r == 0)
+		r = find_end(resolution, e->request->destination, e->packet.source.family,
+		             &e->packet.destination, err);
+	if (r < 0)
+		return r;
+	if (e->packet.source.family != e->packet.destination.family)
+		return error_set(err, -EINVAL,
+		                 "source and destination are of different address families");
+	e->source = resolution_branch_at(resolution, &e->packet.source);
+	e->destination = resolution_branch_at(resolution, &e->packet.destination);
+	return 0;
+}
+
+static int parse_number(const char **text, long highest, long *ret)
+{
+	char *end;
+	errno = 0;
+	long value = strtol(*text, &end, 10);
+	if (end == *text || errno || value < 0 || value > highest || (*end && *end != '/'))
+		return -EINVAL;
+	*text = *end ? end + 1 : end;
+	*ret = value;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	uint8_t number;
+} protocols[] = {
+	{"tcp", IPPROTO_TCP},       {"udp", IPPROTO_UDP},   {"icmp", IPPROTO_ICMP},
+	{"icmpv6", IPPROTO_ICMPV6}, {"sctp", IPPROTO_SCTP}, {"gre", IPPROTO_GRE},
+	{"esp", IPPROTO_ESP},
+};
+
+static int parse_protocol(const char **text, uint8_t *ret)
+{
+	size_t length = strcspn(*text, "/");
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (strlen(protocols[i].name) == length &&
+		    strncmp(*text, protocols[i].name, length) == 0) {
+			*text += length + ((*text)[length] == '/');
+			*ret = protocols[i].number;
+			return 0;
+		}
+	long number;
+	if (parse_number(text, 255, &number) < 0)
+		return -EINVAL;
+	*ret = (uint8_t)number;
+	return 0;
+}
+
+static int parse_ports(struct packet *packet, const char *text)
+{
+	long number = 0;
+	if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) {
+		if (parse_number(&text, 65535, &number) < 0)
+			return -EINVAL;
+		packet->port = (uint16_t)number;
+	} else if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
+		long code = 0;
+		number = packet->protocol == IPPROTO_ICMP ? PING4 : PING6;
+		if ((*text && parse_number(&text, 255, &number) < 0) ||
+		    (*text && parse_number(&text, 255, &code) < 0))
+			return -EINVAL;
+		packet->icmp_type = (uint8_t)number;
+		packet->icmp_code = (uint8_t)code;
+	}
+	return *text ? -EINVAL : 0;
+}
+
+static int parse_what(struct explanation *e, struct error *err)
+{
+	struct packet *packet = &e->packet;
+	const char *text = e->request->what;
+	bool v4 = packet->source.family == AF_INET;
+	if (!text[0])
+		text = v4 ? "icmp" : "icmpv6";
+	if (parse_protocol(&text, &packet->protocol) < 0 || parse_ports(packet, text) < 0)
+		return error_set(err, -EINVAL,
+		                 "\"%s\" is not PROTOCOL/PORT: expected tcp/443, udp/53, icmp/8/0, "
+		                 "icmpv6/128 or a protocol number",
+		                 e->request->what);
+	packet->original_port =
+		e->request->original_port ? e->request->original_port : packet->port;
+	packet->hop_limit = 64;
+	return 0;
+}
+
+static struct judge_rules rules_of(const struct explanation *e)
+{
+	return (struct judge_rules){.group = model_judge_group,
+	                            .prefix_list = model_judge_prefix_list,
+	                            .context = e->facts->model};
+}
+
+static void add_pass(struct explanation *e, const char *in, const char *out)
+{
+	const struct judge_rules rules = rules_of(e);
+	struct pass *pass = &e->passes[e->count++];
+	snprintf(pass->in, sizeof(pass->in), "%s", in);
+	snprintf(pass->out, sizeof(pass->out), "%s", out);
+	e->packet.in = pass->in;
+	e->packet.out = pass->out;
+	judge(e->facts->resolution, &rules, &e->packet, &pass->verdict);
+}
+
+static int leave(const struct explanation *e, char out[static INTERFACE_NAME_MAX],
+                 struct error *err)
+{
+	const struct explain_facts *facts = e->facts;
+	if (e->source)
+		return way_out(facts->resolution, facts->host, e->source, &e->packet.source,
+		               &e->packet.destination, out, err);
+	return host_route(facts->host, &e->packet.destination, &e->packet.source, "", 0, out, err);
+}
+
+/* The pass of a packet that begins on this node; false where it ends there. */
+static bool first_pass(struct explanation *e)
+{
+	struct error failure = {0};
+	char out[INTERFACE_NAME_MAX];
+	if (leave(e, out, &failure) < 0) {
+		snprintf(e->problem, sizeof(e->problem), "the node has no route: %s", failure.text);
+		return false;
+	}
+	add_pass(e, e->source ? e->source->interface : "", out);
+	return e->passes[0].verdict.permitted;
+}
+
+/* Where a packet for a pod of this node comes in, or comes in again from the fabric. */
+static const char *entry(const struct explanation *e, bool again,
+                         char room[static INTERFACE_NAME_MAX])
+{
+	const struct explain_facts *facts = e->facts;
+	bool translated = e->packet.original_port != e->packet.port;
+	if (e->request->in[0])
+		return e->request->in;
+	if (!again)
+		return way_in(facts->resolution, facts->host, e->destination, &e->packet.source,
+		              translated, room);
+	return e->destination->device[0] ? e->destination->device
+	                                 : facts->resolution->primary_interface;
+}
+
+static void find_passes(struct explanation *e)
+{
+	char room[INTERFACE_NAME_MAX];
+	bool from_here = e->source || way_is_from_node(e->facts->host, &e->packet.source);
+	if (!e->source && !e->destination)
+		return;
+	if (from_here && !first_pass(e))
+		return;
+	if (!e->destination)
+		return;
+	/* Straight from end to end it was one pass; through the fabric it comes in once more. */
+	if (from_here && strcmp(e->passes[0].out, e->destination->interface) == 0)
+		return;
+	add_pass(e, entry(e, from_here, room), e->destination->interface);
+}
+
+static void rule_sentence(const struct judgement *j, char *text, size_t size)
+{
+	char rule[RULE_TEXT_MAX];
+	rule_text(j->rule, j->direction, rule, sizeof(rule));
+	snprintf(text, size, "allowed by %s%s%s%s: %s", j->group->id, j->group->name[0] ? " (" : "",
+	         j->group->name, j->group->name[0] ? ")" : "", rule);
+}
+
+static const char *const reason_texts[] = {
+	[REASON_NOT_OURS] = "not ours",
+	[REASON_NEIGHBOUR] = "allowed: IPv6 neighbour discovery",
+	[REASON_SOURCE] = "dropped: the source is not an address of the pod (source/dest check)",
+	[REASON_PATH] = "dropped: a strict pod exchanges packets with its own branch device only",
+	[REASON_NO_RULE] = "dropped: no rule of its groups allows it",
+	[REASON_NODE_NO_RULE] = "dropped: no rule of the node's groups allows it",
+	[REASON_CLOSED] = "dropped: none of its groups is known",
+	[REASON_CLAIMED] = "dropped: a newer pod has its address or interface",
+};
+
+static void judgement_sentence(const struct judgement *j, char *text, size_t size)
+{
+	if (j->reason == REASON_RULE)
+		rule_sentence(j, text, size);
+	else if (j->reason == REASON_EXEMPT)
+		snprintf(text, size, "allowed: exempt (%s)", exemption_names[j->exemption]);
+	else if (j->reason == REASON_CLOSED && j->branch->too_many_rules[j->direction])
+		snprintf(text, size, "dropped: its groups have too many rules, it is closed");
+	else
+		snprintf(text, size, "%s", reason_texts[j->reason]);
+}
+
+static void add_rule(cJSON *object, const char *group_key, const char *rule_key,
+                     const struct security_group *group, const struct sg_rule *rule,
+                     enum direction direction)
+{
+	char text[RULE_TEXT_MAX];
+	if (!group)
+		return;
+	cJSON_AddStringToObject(object, group_key, group->id);
+	if (rule)
+		cJSON_AddStringToObject(object, rule_key,
+		                        rule_text(rule, direction, text, sizeof(text)));
+}
+
+/* The interface's groups, and those of them that nobody knows: they permit nothing. */
+static void add_groups(cJSON *object, const struct branch *branch, struct model *model)
+{
+	cJSON *groups = cJSON_AddArrayToObject(object, "groups");
+	cJSON *missing = cJSON_AddArrayToObject(object, "missing");
+	for (size_t i = 0; i < branch->group_count; i++) {
+		const char *id = branch->groups[i];
+		cJSON_AddItemToArray(groups, cJSON_CreateString(id));
+		if (!model_group(model, id))
+			cJSON_AddItemToArray(missing, cJSON_CreateString(id));
+	}
+}
+
+/* The rule that would have been asked for, and what it lacks. */
+static void add_nearest(cJSON *object, const struct explanation *e, const struct judgement *j)
+{
+	const struct judge_rules rules = rules_of(e);
+	char text[NEAR_TEXT_MAX];
+	struct near_rule near;
+	if (j->reason != REASON_NO_RULE && j->reason != REASON_NODE_NO_RULE)
+		return;
+	const struct near_question question =
+		near_question_of(e->facts->resolution, &rules, &e->packet, j->branch, j->direction,
+	                         j->reason == REASON_NODE_NO_RULE);
+	if (near_rule_find(&question, &near))
+		cJSON_AddStringToObject(object, "nearest", near_rule_text(&question, &near, text));
+}
+
+static cJSON *end_object(const struct explanation *e, const struct judgement *j)
+{
+	char text[TEXT_MAX];
+	char pod[TEXT_MAX];
+	cJSON *object = cJSON_CreateObject();
+	snprintf(pod, sizeof(pod), "%s/%s", j->branch->namespace, j->branch->pod);
+	judgement_sentence(j, text, sizeof(text));
+	cJSON_AddStringToObject(object, "interface", j->branch->interface);
+	cJSON_AddStringToObject(object, "pod", pod);
+	cJSON_AddStringToObject(object, "direction", direction_name(j->direction));
+	cJSON_AddBoolToObject(object, "permitted", j->permitted);
+	cJSON_AddStringToObject(object, "reason", verdict_reason_name(j->reason));
+	if (j->reason == REASON_EXEMPT)
+		cJSON_AddStringToObject(object, "exemption", exemption_names[j->exemption]);
+	if (j->reason == REASON_RULE)
+		add_rule(object, "group", "rule", j->group, j->rule, j->direction);
+	add_rule(object, "nodeGroup", "nodeRule", j->node_group, j->node_rule, j->direction);
+	add_groups(object, j->branch, e->facts->model);
+	cJSON_AddStringToObject(object, "text", text);
+	add_nearest(object, e, j);
+	return object;
+}
+
+static cJSON *pass_object(const struct explanation *e, const struct pass *pass)
+{
+	cJSON *object = cJSON_CreateObject();
+	cJSON *ends = cJSON_CreateArray();
+	cJSON_AddStringToObject(object, "in", pass->in);
+	cJSON_AddStringToObject(object, "out", pass->out);
+	cJSON_AddBoolToObject(object, "permitted", pass->verdict.permitted);
+	for (size_t i = 0; i < pass->verdict.end_count; i++)
+		cJSON_AddItemToArray(ends, end_object(e, &pass->verdict.ends[i]));
+	cJSON_AddItemToObject(object, "ends", ends);
+	return object;
+}
+
+static cJSON *answer(const struct explanation *e)
+{
+	char source[PREFIX_TEXT_MAX];
+	char destination[PREFIX_TEXT_MAX];
+	bool permitted = !e->problem[0];
+	cJSON *object = cJSON_CreateObject();
+	cJSON *passes = cJSON_CreateArray();
+	for (unsigned i = 0; i < e->count; i++) {
+		permitted = permitted && e->passes[i].verdict.permitted;
+		cJSON_AddItemToArray(passes, pass_object(e, &e->passes[i]));
+	}
+	cJSON_AddBoolToObject(object, "permitted", permitted);
+	cJSON_AddStringToObject(object, "source", prefix_text(&e->packet.source, source));
+	cJSON_AddStringToObject(object, "destination",
+	                        prefix_text(&e->packet.destination, destination));
+	cJSON_AddStringToObject(object, "what", e->request->what);
+	cJSON_AddItemToObject(object, "passes", passes);
+	if (e->problem[0])
+		cJSON_AddStringToObject(object, "problem", e->problem);
+	if (!e->source && !e->destination)
+		cJSON_AddStringToObject(object, "text",
+		                        "neither end is a pod with security groups on this node: "
+		                        "podsg does not touch it");
+	return object;
+}
+
+int explain(const struct explain_request *request, const struct explain_facts *facts, cJSON **ret,
+            struct error *err)
+{
+	struct explanation e = {0};
+	e.request = request;
+	e.facts = facts;
+	int r = find_ends(&e, err);
+	if (r == 0)
+		r = parse_what(&e, err);
+	if (r < 0)
+		return r;
+	find_passes(&e);
+	*ret = answer(&e);
+	return *ret ? 0 : error_set(err, -ENOMEM, "no memory");
+}

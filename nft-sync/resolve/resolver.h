@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_RESOLVER_H
+#define PODSG_RESOLVER_H
+
+/* The steps of resolve(), in their order. Each returns 0 or a negative errno. */
+
+#include "nft-sync/resolve/pod_groups.h"
+#include "nft-sync/resolve/problems.h"
+#include "nft-sync/resolve/resolve.h"
+
+struct resolver {
+	struct model *model;
+	const struct config *config;
+	const struct host *host;
+	const struct resolution *previous; /* or NULL */
+	struct resolution *out;
+	struct arena *arena; /* of out */
+	struct problems problems;
+	struct pod_groups_input input;
+	const struct pod *const *pods; /* of the whole cluster */
+	size_t pod_count;
+};
+
+int resolve_node(struct resolver *resolver);
+int resolve_dns(struct resolver *resolver);
+int resolve_branches(struct resolver *resolver);
+int resolve_orphans(struct resolver *resolver);
+int resolve_claims(struct resolver *resolver);
+void resolve_states(struct resolver *resolver);
+int resolve_members(struct resolver *resolver);
+
+/* A pod of this node, as far as its document goes. */
+bool resolver_is_local(const struct resolver *resolver, const struct pod *pod);
+
+/* The next branch, empty, at the end of out->branches, or NULL. */
+struct branch *resolver_add_branch(struct resolver *resolver);
+
+const char **resolver_copy_ids(struct resolver *resolver, const char *const *ids, size_t count);
+void resolver_sort_branches(struct resolver *resolver);
+
+#endif
