@@ -12,6 +12,7 @@ sbindir ?= $(PREFIX)/sbin
 bindir ?= $(PREFIX)/bin
 mandir ?= $(PREFIX)/share/man
 docdir ?= $(PREFIX)/share/doc/podsg
+unitdir ?= $(PREFIX)/lib/systemd/system
 
 CC ?= cc
 AR ?= ar
@@ -247,13 +248,15 @@ lint-man:
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
-		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8
+		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir)
 	$(INSTALL) $(B)/podsg-nft-sync $(DESTDIR)$(sbindir)/
 	$(INSTALL) $(B)/podsgctl $(DESTDIR)$(bindir)/
 	$(INSTALL) -m 644 packaging/man/*.5 $(DESTDIR)$(mandir)/man5/
 	$(INSTALL) -m 644 packaging/man/*.8 $(DESTDIR)$(mandir)/man8/
 	$(INSTALL) -m 644 README.md COPYING $(DESTDIR)$(docdir)/
-	cp -R packaging/examples $(DESTDIR)$(docdir)/
+	cp -R packaging/examples packaging/kubernetes $(DESTDIR)$(docdir)/
+	sed 's|/usr/sbin/|$(sbindir)/|' packaging/systemd/podsg-nft-sync.service \
+		>$(DESTDIR)$(unitdir)/podsg-nft-sync.service
 
 clean:
 	rm -rf $(B)

@@ -125,10 +125,20 @@ static int draw_only(const struct config *config, enum job job, struct error *er
 	return r < 0 ? r : (int)found;
 }
 
+static bool has_live_source(const struct config *config)
+{
+	return config->kubernetes.kubeconfig[0] || config->kubernetes.in_cluster ||
+	       config->ec2.enabled;
+}
+
 static int apply_once(const struct config *config, struct error *err)
 {
 	struct sync sync;
 	bool changed;
+	if (has_live_source(config))
+		return error_set(err, -EOPNOTSUPP,
+		                 "--once reads files only, and would put what they say in the "
+		                 "place of what sources.kubernetes and sources.ec2 say");
 	int r = sync_open(&sync, config, true, err);
 	if (r < 0)
 		return r;

@@ -80,6 +80,8 @@ void sync_close(struct sync *sync)
 {
 	nft_close(sync->nft);
 	branches_file_close(sync->branches);
+	if (sync->noted != sync->resolution)
+		resolution_free(sync->noted);
 	resolution_free(sync->resolution);
 	image_free(sync->image);
 	image_free(sync->drawn);
@@ -281,10 +283,19 @@ static int sync_resolve(struct sync *sync, struct error *err)
 	int r = resolve(sync->model, sync->config, &sync->host, sync->resolution, &resolution, err);
 	if (r < 0)
 		return r;
-	note_new_problems(sync->resolution, resolution);
-	resolution_free(sync->resolution);
+	if (sync->resolution != sync->noted)
+		resolution_free(sync->resolution);
 	sync->resolution = resolution;
 	return 0;
+}
+
+/* Only of what is to be in force: while a source has not been heard, much is not known. */
+static void note_problems(struct sync *sync)
+{
+	note_new_problems(sync->noted, sync->resolution);
+	if (sync->noted != sync->resolution)
+		resolution_free(sync->noted);
+	sync->noted = sync->resolution;
 }
 
 int sync_draw(struct sync *sync, struct error *err)
@@ -385,6 +396,8 @@ int sync_apply(struct sync *sync, struct error *err)
 	struct nft_report report;
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	int r = sync_draw(sync, &failure);
+	if (r == 0)
+		note_problems(sync);
 	if (r == 0)
 		r = nft_apply(sync->nft, sync->drawn, &report, &failure);
 	if (r < 0) {

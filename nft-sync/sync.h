@@ -48,9 +48,10 @@ struct sync {
 	struct nft *nft;                /* NULL: --print, --check */
 	struct branches_file *branches; /* NULL likewise */
 	struct resolution *resolution;
-	struct image *image; /* what the kernel holds, or is to hold */
-	struct image *drawn; /* not yet in the kernel */
-	char **problems;     /* of the last drawing */
+	struct resolution *noted; /* whose problems were logged last; may be the same */
+	struct image *image;      /* what the kernel holds, or is to hold */
+	struct image *drawn;      /* not yet in the kernel */
+	char **problems;          /* of the last drawing */
 	size_t problem_count, problem_capacity;
 	struct sync_history history;
 };

@@ -36,10 +36,13 @@ static void show_kernel(const cJSON *kernel)
 	       colour(COLOUR_OFF), number_of(kernel, "ruleSets"), number_of(kernel, "elements"));
 	if (text_of(kernel, "error")[0])
 		printf("  %s\n", text_of(kernel, "error"));
-	printf("  last commit %s ago: %.1f ms, %.0f messages, %.0f bytes, +%.0f -%.0f elements\n",
-	       age_text(part(commit, "age"), age, sizeof(age)), number_of(commit, "milliseconds"),
-	       number_of(commit, "messages"), number_of(commit, "bytes"),
-	       number_of(commit, "elementsAdded"), number_of(commit, "elementsDeleted"));
+	if (number_of(commit, "commits") > 0)
+		printf("  last commit %s ago: %.1f ms, %.0f messages, %.0f bytes, +%.0f -%.0f "
+		       "elements\n",
+		       age_text(part(commit, "age"), age, sizeof(age)),
+		       number_of(commit, "milliseconds"), number_of(commit, "messages"),
+		       number_of(commit, "bytes"), number_of(commit, "elementsAdded"),
+		       number_of(commit, "elementsDeleted"));
 	printf("  commits %.0f, errors %.0f, repairs %.0f", number_of(commit, "commits"),
 	       number_of(kernel, "errors"), number_of(repairs, "count"));
 	if (number_of(repairs, "count") > 0)

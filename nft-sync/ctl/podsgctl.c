@@ -246,7 +246,8 @@ static int monitor(const struct options *options, const char *path, const cJSON 
 	return 0;
 }
 
-/* The daemon listens where we are told, where it is configured, or by default. */
+/* The daemon listens where we are told, where it is configured, or by default: it may have refused
+ * the configuration that is broken now, and is the one to ask about that. */
 static int run(const struct options *options, const struct command *command, int count,
                char **words)
 {
@@ -255,7 +256,9 @@ static int run(const struct options *options, const struct command *command, int
 	int status = EXIT_UNREACHABLE;
 	if (!options->socket && config_find(options->config, &config, &err) < 0) {
 		fprintf(stderr, "podsgctl: %s\n", err.text);
-		return status;
+		if (config_load(NULL, &config, NULL) < 0)
+			return status;
+		fprintf(stderr, "podsgctl: asking at %s\n", config->nft_sync.socket);
 	}
 	const char *path = options->socket ? options->socket : config->nft_sync.socket;
 	cJSON *request = make_request(options, count, words);

@@ -18,7 +18,7 @@ import sys
 import time
 
 from lab import daemon as daemons
-from lab import documents, listing, netns, tap
+from lab import documents, listing, netns, nfnetlink, tap
 from lab.bare import Bare
 from lab.daemon import BINARY, CONTROL, NODE_NAME, Daemon
 from lab.node import Pod
@@ -131,6 +131,27 @@ def command_lines(daemon):
         done = ctl(daemon, *words)
         equal(done.returncode, status, f"status of podsgctl {' '.join(words)}")
         check(done.stdout if status == 0 else done.stderr, f"{words}: nothing is said")
+
+
+def once_with_a_live_source(daemon):
+    """It would commit what the files know and take the rest out of force."""
+    daemon.configure(sources={"files": {"directory": daemon.documents}, "ec2": {"refresh": "30s"}})
+    before = nfnetlink.generation(daemon.node.name())
+    done = configured(daemon, "--once")
+    equal(done.returncode, 1, "status of --once with a live source")
+    check("sources.ec2" in done.stderr, done.stderr)
+    equal(nfnetlink.generation(daemon.node.name()), before, "generation of the rule set")
+
+
+def control_beside_a_broken_configuration(daemon):
+    """The daemon has refused it, and can say so; by default it is at the default socket."""
+    path = daemon.path("broken.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("version: 2\n")
+    done = subprocess.run([CONTROL, "--config", path, "status"], capture_output=True, text=True,
+                          timeout=20)
+    for word in (f"{path}:1", "/run/podsg/nft-sync.sock"):
+        check(word in done.stderr, f"podsgctl does not say {word}: {done.stderr}")
 
 
 def check_finds(daemon):
@@ -353,6 +374,9 @@ STARTED = (
 FRESH = (
     ("configuration errors name file, line, key, value and rule", configuration_errors),
     ("bad command lines are status 2, no answer is 3", command_lines),
+    ("--once is refused where a live source is on", once_with_a_live_source),
+    ("podsgctl asks the daemon also when the configuration is broken",
+     control_beside_a_broken_configuration),
     ("--check is 0 for good documents and says what is wrong with others", check_finds),
     ("--check says that the directory is missing", check_finds_no_directory),
     ("/run turns read-only: the kernel is right, the error is reported and retried",
