@@ -131,7 +131,7 @@ static void many_networks_of_one_length_and_a_single_port_are_hashes(void **stat
 	assert_rules("chain", "",
 	             "\t\tcomment \"sg-1\"\n"
 	             "\t\tip6 saddr & ffff:ffff:ffff:ffff:: . meta l4proto . th dport "
-	             "@*-ports6-of64 goto permit-ingress\n"
+	             "@*-ports6-nets goto permit-ingress\n"
 	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
 	             "\t\tgoto drop-ingress-rules\n");
 	assert_rules("set", "-ports6",
@@ -139,6 +139,31 @@ static void many_networks_of_one_length_and_a_single_port_are_hashes(void **stat
 	             "\t\tflags interval\n"
 	             "\t\tcomment \"sg-1\"\n"
 	             "\t\telements = { 2001:db8:f::/48 . 6 . 443 }\n");
+}
+
+/* Masked to /48, every packet of 2001:db8::/48 would look like the first /64 of it. */
+static void a_network_that_a_shorter_mask_would_widen_is_no_hash(void **state)
+{
+	char ranges[1024] = "{CidrIpv6: '2001:db8::/64'}, ";
+
+	(void)state;
+	for (unsigned i = 0; i < 13; i++)
+		(void)snprintf(ranges + strlen(ranges), sizeof(ranges) - strlen(ranges),
+		               "{CidrIpv6: '2001:db8:%x::/48'}, ", 0x100 + i);
+	draw_networks(TCP("443", "443"), networks(16, ranges));
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tip6 saddr & ffff:ffff:ffff:ffff:: . meta l4proto . th dport "
+	             "@*-ports6-nets goto permit-ingress\n"
+	             "\t\tip6 saddr & ffff:ffff:ffff:: . meta l4proto . th dport "
+	             "@*-ports6-nets goto permit-ingress\n"
+	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+	assert_rules("set", "-ports6",
+	             "\t\ttype ipv6_addr . inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 2001:db8::/64 . 6 . 443 }\n");
 }
 
 static void few_networks_of_one_length_are_intervals(void **state)
@@ -540,6 +565,7 @@ int main(void)
 		DRAWN(rules_become_sets_and_a_chain_that_ends_with_a_drop),
 		DRAWN(boxes_that_overlap_go_into_a_set_for_each_depth),
 		DRAWN(many_networks_of_one_length_and_a_single_port_are_hashes),
+		DRAWN(a_network_that_a_shorter_mask_would_widen_is_no_hash),
 		DRAWN(few_networks_of_one_length_are_intervals),
 		DRAWN(networks_with_a_range_of_ports_are_intervals),
 		DRAWN(the_port_leads_to_the_groups_that_may_use_it),
