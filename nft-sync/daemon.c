@@ -239,8 +239,10 @@ static int handles_start(struct daemon *daemon)
 	struct sync *sync = &daemon->sync;
 	daemon->period.data = daemon;
 	daemon->apply.data = daemon;
+	daemon->keep.data = daemon;
 	uv_timer_init(&daemon->loop, &daemon->period);
 	uv_timer_init(&daemon->loop, &daemon->apply);
+	uv_timer_init(&daemon->loop, &daemon->keep);
 	int r = signal_start(daemon, &daemon->terminate, SIGTERM, stop_cb);
 	if (r == 0)
 		r = signal_start(daemon, &daemon->interrupt, SIGINT, stop_cb);

@@ -89,6 +89,12 @@ static bool must_wait(struct daemon *daemon)
 	return true;
 }
 
+static void keep_cb(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+	sync_keep_copies(&daemon->sync);
+}
+
 static void applied(struct daemon *daemon, bool tampered)
 {
 	daemon->retry_after = 0;
@@ -98,7 +104,7 @@ static void applied(struct daemon *daemon, bool tampered)
 	notify_ready(daemon->notify);
 	tell_sources(daemon);
 	live_sources_committed(&daemon->live, daemon->sync.resolution);
-	sync_keep_copies(&daemon->sync);
+	uv_timer_start(&daemon->keep, keep_cb, 0, 0);
 }
 
 void daemon_apply(struct daemon *daemon)

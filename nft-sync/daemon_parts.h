@@ -31,6 +31,7 @@ struct daemon {
 	uv_poll_t watch;
 	uv_timer_t period; /* looks at the directory unasked, and tries again what failed */
 	uv_timer_t apply;  /* runs while something is to be made true in the kernel */
+	uv_timer_t keep;   /* copies documents once they are in force and said to be */
 	uv_signal_t terminate;
 	uv_signal_t interrupt;
 	uv_signal_t hangup;
