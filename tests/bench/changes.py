@@ -80,8 +80,8 @@ class Lines:
     def next(self, timeout):
         end = time.monotonic() + timeout
         while b"\n" not in self.rest:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+            left = max(0.0, end - time.monotonic())
+            if not select.select([self.fd], [], [], left)[0]:
                 return None
             data = os.read(self.fd, 65536)
             if not data:
