@@ -203,6 +203,8 @@ static int set_tls(struct http_call *call, const struct http_tls *tls, struct er
 	if (tls->ca_file || tls->ca_pem) {
 		bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 		bad |= curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+		/* libcurl would keep what it read of the file for a day. */
+		bad |= curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 	}
 	bad |= set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca_pem);
 	bad |= curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->certificate_file);

@@ -19,6 +19,7 @@ static const struct json_pick picked_metadata[] = {
 	{"labels", NULL},
 	{"name", NULL},
 	{"namespace", NULL},
+	{"resourceVersion", NULL}, /* for who follows objects; no loader reads it */
 	{"uid", NULL},
 	{0},
 };
@@ -38,7 +39,7 @@ static const struct json_pick picked_spec[] = {
 static const struct json_pick picked_status[] = {
 	{"addresses", NULL}, {"phase", NULL}, {"podIP", NULL}, {"podIPs", NULL}, {0},
 };
-static const struct json_pick picked_object[] = {
+const struct json_pick items_object[] = {
 	{"apiVersion", NULL},
 	{"kind", NULL},
 	{"metadata", picked_metadata},
@@ -66,7 +67,7 @@ static const struct json_pick picked_interface[] = {
 static const struct json_pick lists[] = {
 	{"SecurityGroups", NULL}, {"NetworkInterfaces", picked_interface},
 	{"PrefixLists", NULL},    {"Entries", NULL},
-	{"items", picked_object}, {0},
+	{"items", items_object},  {0},
 };
 
 struct json_reader {
@@ -162,7 +163,7 @@ static int read_member(struct json_reader *reader, const struct json_slice *key,
                        struct json_limit *left)
 {
 	const struct json_pick *list = json_pick_find(lists, key);
-	const struct json_pick *pick = list != NULL ? list : json_pick_find(picked_object, key);
+	const struct json_pick *pick = list != NULL ? list : json_pick_find(items_object, key);
 
 	if (list != NULL && json_peek(&reader->cursor) == '[') {
 		if (left->values-- == 0)

@@ -12,7 +12,7 @@
 
 #include "common/document.h"
 #include "common/error.h"
-#include "common/json.h"
+#include "common/json_pick.h"
 
 #define ITEM_TEXT_MAX (4U << 20)
 #define ITEM_VALUES_MAX (128U << 10)
@@ -43,6 +43,9 @@ struct item_handler {
 	int (*document)(void *context, const struct item *item, struct error *err);
 	void *context;
 };
+
+/* What is read of a Kubernetes object. */
+extern const struct json_pick items_object[];
 
 int items_read(const char *file, enum document_format format, const char *text, size_t length,
                const struct item_handler *handler, struct error *err);

@@ -31,12 +31,10 @@ static int malformed(const struct json_cursor *cursor, const char *rule, struct 
 }
 
 /* Indentation is a third of what aws and kubectl write: eight spaces at a time. */
-static void skip_space(struct json_cursor *cursor)
+static void skip_spaces(struct json_cursor *cursor)
 {
 	const char *at = cursor->at;
 
-	if (at<cursor->end && * at> ' ')
-		return;
 	for (; at < cursor->end; at++) {
 		while (cursor->end - at > 8 && memcmp(at, "        ", 8) == 0)
 			at += 8;
@@ -46,6 +44,13 @@ static void skip_space(struct json_cursor *cursor)
 			break;
 	}
 	cursor->at = at;
+}
+
+/* An API server writes none at all. */
+static inline void skip_space(struct json_cursor *cursor)
+{
+	if (cursor->at == cursor->end || *cursor->at <= ' ')
+		skip_spaces(cursor);
 }
 
 /* Behind the u of an escape. */

@@ -119,6 +119,63 @@ static int pick_value(const struct picking *picking, const struct json_pick *pic
 	return result;
 }
 
+struct visit {
+	void (*picked)(void *context, const struct json_pick *pick, const struct json_slice *value);
+	void *context;
+	struct error *err;
+};
+
+static int visit_members(struct json_cursor *cursor, const struct json_pick *picks,
+                         const struct visit *visit);
+
+static int visit_value(struct json_cursor *cursor, const struct json_pick *pick,
+                       const struct visit *visit)
+{
+	bool inside = json_peek(cursor) == '{' && pick->members != NULL;
+	struct json_slice value = {.text = cursor->at, .line = cursor->line};
+	size_t values = cursor->values;
+	int ret = inside ? visit_members(cursor, pick->members, visit)
+	                 : json_skip(cursor, NULL, visit->err);
+
+	if (ret < 0)
+		return ret;
+	value.length = (size_t)(cursor->at - value.text);
+	value.values = cursor->values - values;
+	visit->picked(visit->context, pick, &value);
+	return 0;
+}
+
+/* Recurses as deep as the tables of picks, not as the text. */
+static int visit_members(struct json_cursor *cursor, const struct json_pick *picks,
+                         const struct visit *visit)
+{
+	struct json_walk walk;
+	struct json_slice key;
+	int ret = json_enter(cursor, '{', &walk, visit->err);
+
+	while (ret >= 0) {
+		const struct json_pick *pick;
+
+		ret = json_next_member(&walk, &key, visit->err);
+		if (ret <= 0)
+			break;
+		pick = json_pick_find(picks, &key);
+		ret = pick != NULL ? visit_value(cursor, pick, visit)
+		                   : json_skip(cursor, NULL, visit->err);
+	}
+	return ret;
+}
+
+int json_pick_each(struct json_cursor *cursor, const struct json_pick *picks,
+                   void (*picked)(void *context, const struct json_pick *pick,
+                                  const struct json_slice *value),
+                   void *context, struct error *err)
+{
+	const struct visit visit = {.picked = picked, .context = context, .err = err};
+
+	return visit_members(cursor, picks, &visit);
+}
+
 int json_pick(struct json_cursor *cursor, const struct json_pick *picks,
               const struct json_limit *limit, struct json_slice *slice, cJSON **ret,
               struct error *err)

@@ -29,6 +29,15 @@ int json_pick(struct json_cursor *cursor, const struct json_pick *picks,
               const struct json_limit *limit, struct json_slice *slice, cJSON **ret,
               struct error *err);
 
+/*
+ * Passes over the object that is next, and hands over the members that are picked, each behind
+ * those inside it, as they stand in the text. A key that is there twice is handed over twice.
+ */
+int json_pick_each(struct json_cursor *cursor, const struct json_pick *picks,
+                   void (*picked)(void *context, const struct json_pick *pick,
+                                  const struct json_slice *value),
+                   void *context, struct error *err);
+
 /* The one of that key, as json_next_member() gives it; NULL: none. */
 const struct json_pick *json_pick_find(const struct json_pick *picks, const struct json_slice *key);
 

@@ -5,7 +5,9 @@
 
 #include <cjson/cJSON.h>
 
+#include "common/items.h"
 #include "common/kube_message.h"
+#include "common/siphash.h"
 
 #define SHOWN_MAX 64
 
@@ -13,6 +15,12 @@
 struct pick {
 	const char *key;
 	struct json_slice *ret; /* its length stays 0 where there is none; the first one counts */
+};
+
+/* What an object says of itself, and a digest of the rest that is read of it. */
+struct object_parts {
+	struct json_slice api_version, kind, metadata, name, namespace, version;
+	struct siphash digest;
 };
 
 struct message {
@@ -139,45 +147,85 @@ static int check_object(const struct message *message, const char *text, size_t 
 	return refuse(message, &start, rule);
 }
 
-static int read_metadata(const struct message *message, const struct json_slice *metadata,
+static struct json_slice *own_part(struct object_parts *parts, const char *key)
+{
+	const struct pick own[] = {
+		{"apiVersion", &parts->api_version}, {"kind", &parts->kind},
+		{"metadata", &parts->metadata},      {"name", &parts->name},
+		{"namespace", &parts->namespace},    {"resourceVersion", &parts->version},
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strcmp(own[i].key, key) == 0)
+			return own[i].ret;
+	return NULL;
+}
+
+static void note_part(void *context, const struct json_pick *pick, const struct json_slice *value)
+{
+	struct object_parts *parts = context;
+	struct json_slice *own = own_part(parts, pick->key);
+
+	if (own && own->length == 0)
+		*own = *value;
+	if (own || (pick->members && value->text[0] == '{'))
+		return;
+	siphash_word(&parts->digest, (uintptr_t)pick);
+	siphash_bytes(&parts->digest, value->text, value->length);
+}
+
+/* The value that is next, in one pass. */
+static int scan_object(struct json_cursor *cursor, struct object_parts *parts,
+                       struct json_slice *text, struct error *err)
+{
+	bool is_object = json_peek(cursor) == '{';
+	const struct json_slice start = {.text = cursor->at, .line = cursor->line};
+	int ret;
+
+	*parts = (struct object_parts){.digest = siphash_begin(siphash_process_key())};
+	ret = is_object ? json_pick_each(cursor, items_object, note_part, parts, err)
+	                : json_skip(cursor, NULL, err);
+	*text = start;
+	text->length = (size_t)(cursor->at - start.text);
+	return ret;
+}
+
+static int read_metadata(const struct message *message, const struct object_parts *parts,
                          struct kube_object *object)
 {
-	struct json_slice name = {0};
-	struct json_slice namespace = {0};
-	struct json_slice version = {0};
-	const struct pick picks[] = {
-		{"name", &name}, {"namespace", &namespace}, {"resourceVersion", &version}};
-	int ret = pick_of_slice(message, metadata, picks, 3);
-
-	if (ret < 0)
-		return ret;
-	if (!copy_plain(&name, object->name, sizeof(object->name)))
-		return refuse(message, &name, "expected the name of an object");
-	if (!copy_plain(&namespace, object->namespace, sizeof(object->namespace)))
-		return refuse(message, &namespace, "expected the name of a namespace");
-	if (!copy_plain(&version, object->version, sizeof(object->version)))
-		return refuse(message, &version, "expected a resourceVersion");
+	if (!copy_plain(&parts->name, object->name, sizeof(object->name)))
+		return refuse(message, &parts->name, "expected the name of an object");
+	if (!copy_plain(&parts->namespace, object->namespace, sizeof(object->namespace)))
+		return refuse(message, &parts->namespace, "expected the name of a namespace");
+	if (!copy_plain(&parts->version, object->version, sizeof(object->version)))
+		return refuse(message, &parts->version, "expected a resourceVersion");
 	return 0;
 }
 
-/* Fills in what object->text says of itself. */
-static int read_object(const struct message *message, const char *kind, bool named,
-                       struct kube_object *object)
+static int expect_object(const struct message *message, const struct json_slice *slice)
 {
-	struct json_slice own_kind = {0};
-	struct json_slice metadata = {0};
-	const struct pick picks[] = {{"metadata", &metadata}, {"kind", &own_kind}};
-	bool listed = object->change == KUBE_LISTED;
-	int ret = pick_of_slice(message, &object->text, picks, listed ? 1 : 2);
+	if (slice->length > 0 && slice->text[0] == '{')
+		return 0;
+	return refuse(message, slice, "an object is expected");
+}
 
-	if (ret == 0 && !listed)
-		ret = check_kind(message, &own_kind, kind, "");
-	if (ret == 0 && metadata.length == 0)
+/* Fills in what object->text says of itself. */
+static int read_object(const struct message *message, struct object_parts *parts, const char *kind,
+                       bool named, struct kube_object *object)
+{
+	int ret = expect_object(message, &object->text);
+
+	if (ret == 0 && object->change != KUBE_LISTED)
+		ret = check_kind(message, &parts->kind, kind, "");
+	if (ret == 0 && parts->metadata.length == 0)
 		ret = refuse(message, &object->text, "an object without metadata");
 	if (ret == 0)
-		ret = read_metadata(message, &metadata, object);
+		ret = expect_object(message, &parts->metadata);
+	if (ret == 0)
+		ret = read_metadata(message, parts, object);
 	if (ret == 0 && named && object->name[0] == '\0')
-		ret = refuse(message, &metadata, "an object without a name");
+		ret = refuse(message, &parts->metadata, "an object without a name");
+	object->digest = siphash_end(&parts->digest);
 	return ret;
 }
 
@@ -257,13 +305,14 @@ int kube_page_objects(const char *what, const char *kind, const struct kube_page
 	ret = json_enter(&cursor, '[', &walk, err);
 	while (ret >= 0) {
 		struct kube_object object = {.change = KUBE_LISTED};
+		struct object_parts parts;
 
 		ret = json_next_element(&walk, err);
 		if (ret <= 0)
 			break;
-		ret = json_skip(&cursor, &object.text, err);
+		ret = scan_object(&cursor, &parts, &object.text, err);
 		if (ret == 0)
-			ret = read_object(&message, kind, true, &object);
+			ret = read_object(&message, &parts, kind, true, &object);
 		if (ret == 0)
 			ret = take(context, &object);
 	}
@@ -295,18 +344,43 @@ static int read_event_type(const struct message *message, const struct json_slic
 	return refuse(message, type, "expected the type of a watch event");
 }
 
+/* An event in one pass. */
+static int scan_event(const struct message *message, struct json_cursor *cursor,
+                      struct json_slice *type, struct object_parts *parts,
+                      struct json_slice *object)
+{
+	struct json_walk walk;
+	struct json_slice key;
+	int ret = json_enter(cursor, '{', &walk, message->err);
+
+	while (ret >= 0) {
+		ret = json_next_member(&walk, &key, message->err);
+		if (ret <= 0)
+			break;
+		if (object->length == 0 && json_slice_is(&key, "object"))
+			ret = scan_object(cursor, parts, object, message->err);
+		else if (type->length == 0 && json_slice_is(&key, "type"))
+			ret = json_skip(cursor, type, message->err);
+		else
+			ret = json_skip(cursor, NULL, message->err);
+	}
+	return ret < 0 ? ret : json_finish(cursor, message->err);
+}
+
 int kube_event_read(const char *what, const char *kind, const char *line, size_t length,
                     struct kube_event *ret, struct error *err)
 {
 	const struct message message = {.what = what, .err = err};
 	struct json_slice type = {0};
-	const struct pick picks[] = {{"type", &type}, {"object", &ret->object.text}};
+	struct object_parts parts = {0};
+	struct json_cursor cursor;
 	int code;
 
 	*ret = (struct kube_event){0};
+	json_open(&cursor, what, line, length);
 	code = check_object(&message, line, length, "watch event", "");
 	if (code == 0)
-		code = pick_of_text(&message, line, length, picks, 2);
+		code = scan_event(&message, &cursor, &type, &parts, &ret->object.text);
 	if (code == 0)
 		code = read_event_type(&message, &type, ret);
 	if (code < 0)
@@ -314,7 +388,8 @@ int kube_event_read(const char *what, const char *kind, const char *line, size_t
 	if (ret->object.text.length == 0)
 		return refuse(&message, &type, "a watch event without an object");
 	if (ret->type != KUBE_EVENT_ERROR)
-		return read_object(&message, kind, ret->type == KUBE_EVENT_OBJECT, &ret->object);
+		return read_object(&message, &parts, kind, ret->type == KUBE_EVENT_OBJECT,
+		                   &ret->object);
 	(void)kube_status_read(ret->object.text.text, ret->object.text.length, &ret->status);
 	return 0;
 }

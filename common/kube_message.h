@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define KUBE_NAME_SIZE 254
 #define KUBE_NAMESPACE_SIZE 64
@@ -29,6 +30,9 @@ struct kube_object {
 	char name[KUBE_NAME_SIZE];
 	char version[KUBE_VERSION_SIZE]; /* metadata.resourceVersion; "" = not said */
 	struct json_slice text;          /* a JSON object; a listed one may lack its kind */
+	/* Of all that is read of an object, but for what it is called: those of one name and of the
+	 * same digest say the same. Differs from process to process. */
+	uint64_t digest;
 };
 
 struct kube_page {

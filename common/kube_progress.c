@@ -15,8 +15,8 @@
 /* A list that fails so often at one page begins anew. */
 #define PAGE_TRIES 5
 
-/* A server that has just started knows neither rights nor CRDs for some seconds: only from so many
- * refusals in a row on, it means what it says. */
+/* A server that has just started does not know who has which rights for some seconds: only from so
+ * many refusals in a row on, it means what it says. */
 #define REFUSALS_MEANT 2
 
 /* What is worth a new word about a failure: which port was refused, or whether the server is away
@@ -75,21 +75,37 @@ static void note_failure(struct kube_progress *progress, const struct kube_outco
 	(void)snprintf(state->error, sizeof(state->error), "%s", outcome->error.text);
 }
 
-/* The other form is tried at once. When none is known: what was never seen is absent; of what was
- * seen before, the last good state stands. */
+/* Milliseconds until what was never seen counts as absent. A server that has just started does not
+ * know its CRDs yet. Of what was seen before the last good state stands. */
+static uint64_t time_to_absent(const struct kube_progress *progress, uint64_t now)
+{
+	uint64_t lasts = now - progress->unknown_since;
+
+	if (progress->state.synced || progress->absent_after == 0)
+		return UINT64_MAX;
+	return lasts < progress->absent_after ? progress->absent_after - lasts : 0;
+}
+
+/* The other form is tried at once. The first answer of this kind is not worth a word. */
 static struct kube_next after_unknown(struct kube_progress *progress,
                                       const struct kube_outcome *outcome)
 {
 	struct kube_next next = {.new_list = true, .next_form = true};
+	uint64_t left;
 
-	if (++progress->unknown % outcome->forms != 0)
+	if (progress->unknown++ == 0)
+		progress->unknown_since = outcome->now;
+	if (progress->unknown % outcome->forms != 0)
 		return next;
 	progress->refusals++;
-	if (progress->state.synced)
-		note_failure(progress, outcome);
-	else if (progress->refusals >= REFUSALS_MEANT)
+	left = time_to_absent(progress, outcome->now);
+	if (left == 0)
 		note_absent(progress);
+	else if (progress->state.synced || progress->refusals > 1)
+		note_failure(progress, outcome);
 	next.pause = backoff_pause(progress->refusals, PAUSE_REFUSED_FIRST, PAUSE_REFUSED_LAST);
+	if (left > 0 && next.pause > left)
+		next.pause = left;
 	return next;
 }
 
@@ -97,6 +113,7 @@ static struct kube_next after_refusal(struct kube_progress *progress,
                                       const struct kube_outcome *outcome)
 {
 	progress->refusals++;
+	progress->unknown = 0;
 	note_failure(progress, outcome);
 	return (struct kube_next){.pause = backoff_pause(progress->refusals, PAUSE_REFUSED_FIRST,
 	                                                 PAUSE_REFUSED_LAST)};
@@ -125,6 +142,7 @@ static struct kube_next after_failure(struct kube_progress *progress,
 {
 	progress->struggle++;
 	progress->refusals = 0;
+	progress->unknown = 0;
 	if (!is_blameless(progress, outcome))
 		note_failure(progress, outcome);
 	return (struct kube_next){

@@ -13,7 +13,7 @@
 struct kube_watch_state {
 	bool synced;    /* was listed whole once */
 	bool current;   /* and is being followed; false: the last good state stands */
-	bool absent;    /* the server does not know the resource: looked for now and then */
+	bool absent;    /* the server has not known it for long: looked for now and then */
 	bool forbidden; /* to us, and that is meant */
 	int64_t fresh;  /* seconds since 1970 when it was last known to be current; 0 = never */
 	uint64_t failures;
@@ -26,7 +26,9 @@ struct kube_progress {
 	unsigned struggle; /* failures since something went well */
 	unsigned refusals; /* in a row: 401, 403, 404 */
 	unsigned unknown;  /* 404 in a row */
-	int trouble;       /* what the last failure was; 0 = all is well */
+	uint64_t unknown_since;
+	uint64_t absent_after; /* milliseconds of nothing but 404: then it is absent; 0: never */
+	int trouble;           /* what the last failure was; 0 = all is well */
 };
 
 /* What became of a request. */
@@ -37,6 +39,7 @@ struct kube_outcome {
 	bool expired;         /* what was asked for is too old, as a watch event says it */
 	bool listing;         /* it was a page of a list */
 	unsigned forms;       /* in which the server may know the resource: 1 or 2 */
+	uint64_t now;         /* milliseconds, of a clock that does not jump */
 };
 
 /* What to do next. */

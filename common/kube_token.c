@@ -7,17 +7,6 @@
 #include "common/kube_config.h"
 #include "common/kube_token.h"
 
-static bool time_equal(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       time_equal(&a->st_mtim, &b->st_mtim) && time_equal(&a->st_ctim, &b->st_ctim);
-}
-
 static void set(struct kube_token *token, char *text)
 {
 	kube_token_done(token);
@@ -45,9 +34,9 @@ static int read_token(struct kube_token *token, struct error *err)
 int kube_token_refresh(struct kube_token *token, bool anew, struct error *err)
 {
 	struct error failure = {0};
-	struct stat now = {0};
-	bool known = stat(token->path, &now) == 0 && token->text;
-	if (known && !anew && is_same_file(&now, &token->seen))
+	struct file_identity now = {0};
+	bool known = file_identity_of(token->path, &now) == 0 && token->text;
+	if (known && !anew && file_identity_equal(&now, &token->seen))
 		return 0;
 	if (read_token(token, &failure) == 0)
 		token->seen = now;

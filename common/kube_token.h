@@ -6,14 +6,14 @@
  * symbolic link. */
 
 #include <stdbool.h>
-#include <sys/stat.h>
 
 #include "common/error.h"
+#include "common/file_identity.h"
 
 struct kube_token {
 	const char *path;
 	char *text; /* what was read last */
-	struct stat seen;
+	struct file_identity seen;
 };
 
 /* Reads the file where it is another one than before, or in any case.

@@ -116,7 +116,8 @@ static struct kube_outcome outcome_of(const struct kube_watch *watch,
 	                               .error = answer->error,
 	                               .expired = watch->listed && watch->expired,
 	                               .listing = !watch->listed,
-	                               .forms = watch->paths[1] ? 2 : 1};
+	                               .forms = watch->paths[1] ? 2 : 1,
+	                               .now = uv_now(watch->timer.loop)};
 
 	if (outcome.error.code == 0 && !is_success(&outcome))
 		explain_status(watch, answer, &outcome);
@@ -365,6 +366,7 @@ int kube_watch_open(uv_loop_t *loop, struct kube_client *client,
 	watch->kind = resource->kind;
 	watch->handler = *handler;
 	watch->from_cache = resource->from_cache;
+	watch->progress.absent_after = resource->absent_after;
 	watch->quiet = WATCH_IDLE;
 	watch->lines.rest.max = EVENT_MAX;
 	watch->timer.data = watch;

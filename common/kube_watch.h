@@ -32,6 +32,7 @@ struct kube_resource {
 	/* The first list may come from the server's cache, all in one page and a little old: for
 	 * what the server would have to read all objects of the cluster from its store. */
 	bool from_cache;
+	unsigned absent_after; /* milliseconds, as struct kube_progress has it */
 };
 
 /* None is NULL. Any of them may close the watch. */

@@ -396,10 +396,10 @@ int sync_apply(struct sync *sync, struct error *err)
 	struct nft_report report;
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	int r = sync_draw(sync, &failure);
-	if (r == 0)
+	if (r == 0) {
 		note_problems(sync);
-	if (r == 0)
 		r = nft_apply(sync->nft, sync->drawn, &report, &failure);
+	}
 	if (r < 0) {
 		note_failure(sync, &failure);
 		return error_set(err, r, "%s", failure.text);

@@ -5,68 +5,19 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/siphash.h"
 #include "nft-sync/model/index.h"
 
 #define BUCKETS_MIN 64
 
-static uint64_t rotate(uint64_t value, unsigned bits)
-{
-	return value << bits | value >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[static 4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-static void sip_word(uint64_t v[static 4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-}
-
-/* The sizes go in as well, so that ("ab", "c") and ("a", "bc") are different keys. */
-static void sip_bytes(uint64_t v[static 4], const void *data, size_t size)
-{
-	const unsigned char *bytes = data;
-	uint64_t word;
-
-	sip_word(v, size);
-	for (; size >= sizeof(word); size -= sizeof(word), bytes += sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		sip_word(v, word);
-	}
-	if (size > 0) {
-		word = 0;
-		memcpy(&word, bytes, size);
-		sip_word(v, word);
-	}
-}
-
-/* SipHash-1-3 (Aumasson, Bernstein) over the parts of the key. */
 static uint64_t hash_key(const struct index *index, const struct index_key *key)
 {
-	uint64_t v[4] = {index->seed[0] ^ 0x736f6d6570736575, index->seed[1] ^ 0x646f72616e646f6d,
-	                 index->seed[0] ^ 0x6c7967656e657261, index->seed[1] ^ 0x7465646279746573};
+	struct siphash hash = siphash_begin(index->seed);
 
-	sip_word(v, key->kind);
-	sip_bytes(v, key->first, key->first_size);
-	sip_bytes(v, key->second, key->second_size);
-	v[2] ^= 0xff;
-	sip_round(v);
-	sip_round(v);
-	sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	siphash_word(&hash, key->kind);
+	siphash_bytes(&hash, key->first, key->first_size);
+	siphash_bytes(&hash, key->second, key->second_size);
+	return siphash_end(&hash);
 }
 
 static bool bytes_equal(const void *a, size_t a_size, const void *b, size_t b_size)

@@ -84,7 +84,12 @@ uint64_t model_rules_generation(const struct model *model);
  * -ENOSPC beyond REMOTE_PODS_MAX, -ENOMEM: then all is as it was.
  */
 #define REMOTE_PODS_MAX 500000
-int model_put_remote_pod(struct model *model, const struct pod *pod, struct error *err);
+int model_put_remote_pod(struct model *model, const struct pod *pod, uint64_t digest,
+                         struct error *err);
+/* Whether it was put with this digest, which is not 0: then that counts as put again. So nobody
+ * need read the text of a pod in which nothing has changed. */
+bool model_same_remote_pod(struct model *model, const char *namespace, const char *name,
+                           uint64_t digest);
 void model_remove_remote_pod(struct model *model, const char *namespace, const char *name);
 size_t model_remote_count(const struct model *model);
 bool model_remote_has(const struct model *model, const char *namespace, const char *name);

@@ -10,10 +10,17 @@ static void note_overlap(struct model *model, const char *namespace, const char 
 		model->overlap_generation++;
 }
 
-int model_put_remote_pod(struct model *model, const struct pod *pod, struct error *err)
+bool model_same_remote_pod(struct model *model, const char *namespace, const char *name,
+                           uint64_t digest)
+{
+	return remote_pods_same(model->remotes, namespace, name, digest);
+}
+
+int model_put_remote_pod(struct model *model, const struct pod *pod, uint64_t digest,
+                         struct error *err)
 {
 	size_t before = remote_pods_count(model->remotes);
-	int ret = remote_pods_put(model->remotes, pod, err);
+	int ret = remote_pods_put(model->remotes, pod, digest, err);
 
 	if (ret < 0)
 		return ret;

@@ -13,6 +13,7 @@ struct remote_pod {
 	LIST_ENTRY(remote_pod) due;
 	struct workload *workload;
 	struct group_ids *applied; /* of which it is a member now; NULL = of none */
+	uint64_t digest;           /* as it was put; 0: none was given */
 	uint32_t round;            /* the list that it was last in */
 	bool is_due;               /* what it is a member of is to be worked out */
 	bool gone;                 /* it is in no index any more, and waits for that only */
@@ -135,7 +136,7 @@ static bool can_be_member(const struct pod *pod)
 
 /* Takes the reference to the workload. */
 static int replace(struct remote_pods *remotes, struct remote_pod *old, const struct pod *pod,
-                   struct workload *workload)
+                   uint64_t digest, struct workload *workload)
 {
 	struct remote_pod *new = NULL;
 
@@ -146,6 +147,7 @@ static int replace(struct remote_pods *remotes, struct remote_pod *old, const st
 		return -ENOMEM;
 	}
 	new->round = remotes->round;
+	new->digest = digest;
 	if (old != NULL)
 		retire(remotes, old);
 	index_insert(&remotes->pods, &new->index);
@@ -154,7 +156,19 @@ static int replace(struct remote_pods *remotes, struct remote_pod *old, const st
 	return 0;
 }
 
-int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, struct error *err)
+bool remote_pods_same(struct remote_pods *remotes, const char *namespace, const char *name,
+                      uint64_t digest)
+{
+	struct remote_pod *pod = digest != 0 ? find(remotes, namespace, name) : NULL;
+
+	if (pod == NULL || pod->digest != digest)
+		return false;
+	pod->round = remotes->round;
+	return true;
+}
+
+int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, uint64_t digest,
+                    struct error *err)
 {
 	struct remote_pod *old = find(remotes, pod->namespace, pod->name);
 	struct workload *workload;
@@ -172,9 +186,10 @@ int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, struct e
 	if (workload != NULL && old != NULL && is_same(old, pod, workload)) {
 		workload_unref(&remotes->workloads, workload);
 		old->round = remotes->round;
+		old->digest = digest;
 		return 0;
 	}
-	if (workload == NULL || replace(remotes, old, pod, workload) < 0)
+	if (workload == NULL || replace(remotes, old, pod, digest, workload) < 0)
 		return error_set(err, -ENOMEM, "pod %s/%s of another node: out of memory",
 		                 pod->namespace, pod->name);
 	return 0;

@@ -18,7 +18,10 @@ struct remote_pods *remote_pods_new(void);          /* NULL: no memory */
 void remote_pods_free(struct remote_pods *remotes); /* accepts NULL */
 
 /* As in model.h. A pod that can be no member of any group is not kept. */
-int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, struct error *err);
+int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, uint64_t digest,
+                    struct error *err);
+bool remote_pods_same(struct remote_pods *remotes, const char *namespace, const char *name,
+                      uint64_t digest);
 /* False: it was not there. */
 bool remote_pods_remove(struct remote_pods *remotes, const char *namespace, const char *name);
 bool remote_pods_has(const struct remote_pods *remotes, const char *namespace, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "nft-sync/source/live_sources.h"
@@ -35,32 +36,41 @@ static void forget(struct live_sources *live, const struct live_kind *kind)
 		kind->forget(live->model);
 }
 
-static void source_close(struct live_sources *live, struct live_source *source, bool off)
+static void source_close(struct live_source *source)
 {
 	if (source->source)
 		source->kind->close(source->source);
-	if (source->source && off) {
-		forget(live, source->kind);
-		live->changed(live->context);
-	}
 	source->source = NULL;
 	source->config = NULL;
+}
+
+static void source_turn_off(struct live_sources *live, struct live_source *source)
+{
+	bool was_on = source->source != NULL;
+	source_close(source);
+	source->error = (struct error){0};
+	if (!was_on)
+		return;
+	forget(live, source->kind);
+	live->changed(live->context);
 }
 
 static bool source_open(struct live_sources *live, struct live_source *source,
                         const struct config *config)
 {
 	struct error failure = {0};
+	void *opened = NULL;
 	int r = source->kind->open(live->loop, config, live->model, live->changed, live->context,
-	                           &source->source, &failure);
+	                           &opened, &failure);
 	if (r < 0 && strcmp(failure.text, source->error.text) != 0)
 		log_text(LOG_LEVEL_ERROR, "source-not-opened", failure.text);
 	source->error = failure;
-	if (r < 0) {
-		source->source = NULL;
+	if (r < 0)
 		return false;
-	}
+	source_close(source);
+	source->source = opened;
 	source->config = config;
+	source->opened = time(NULL);
 	log_event(LOG_LEVEL_INFO, "source-opened", "source=%s", source->kind->name);
 	return true;
 }
@@ -68,13 +78,13 @@ static bool source_open(struct live_sources *live, struct live_source *source,
 static bool source_configure(struct live_sources *live, struct live_source *source,
                              const struct config *config)
 {
-	bool enabled = source->kind->enabled(config);
-	if (source->source && (!enabled || !source->kind->same(source->config, config)))
-		source_close(live, source, !enabled);
-	if (!enabled)
-		source->error = (struct error){0};
-	else if (!source->source)
+	if (!source->kind->enabled(config)) {
+		source_turn_off(live, source);
+		return false;
+	}
+	if (!source->source || !source->kind->same(source->source, config))
 		return source_open(live, source, config);
+	source->error = (struct error){0};
 	return false;
 }
 
@@ -89,7 +99,7 @@ bool live_sources_configure(struct live_sources *live, const struct config *conf
 void live_sources_close(struct live_sources *live)
 {
 	for (size_t i = 0; i < live->count; i++)
-		source_close(live, &live->sources[i], false);
+		source_close(&live->sources[i]);
 }
 
 bool live_sources_use(const struct live_sources *live, const struct config *config)
@@ -112,7 +122,7 @@ bool live_sources_synced(const struct live_sources *live)
 {
 	for (size_t i = 0; i < live->count; i++) {
 		const struct live_source *source = &live->sources[i];
-		if (source->error.code || (source->source && !source->kind->synced(source->source)))
+		if (source->source ? !source->kind->synced(source->source) : source->error.code)
 			return false;
 	}
 	return true;
@@ -138,6 +148,15 @@ void live_sources_committed(struct live_sources *live, const struct resolution *
 			live->sources[i].kind->committed(live->sources[i].source, resolution);
 }
 
+static void show_error(const struct live_source *source, struct source_status *ret)
+{
+	*ret = (struct source_status){.source = source->kind->name,
+	                              .what = "configuration",
+	                              .synced = source->source != NULL,
+	                              .fresh = source->source ? source->opened : 0};
+	snprintf(ret->error, sizeof(ret->error), "%s", source->error.text);
+}
+
 void live_sources_each(const struct live_sources *live,
                        void (*visit)(void *context, const struct source_status *status),
                        void *context)
@@ -146,14 +165,11 @@ void live_sources_each(const struct live_sources *live,
 	for (size_t i = 0; live && i < live->count; i++) {
 		const struct live_source *source = &live->sources[i];
 		size_t count = 0;
-		if (source->source) {
-			count = source->kind->status(source->source, statuses, SOURCE_STATUS_MAX);
-		} else if (source->error.code) {
-			statuses[count] = (struct source_status){.source = source->kind->name,
-			                                         .what = "configuration"};
-			snprintf(statuses[count++].error, sizeof(statuses->error), "%s",
-			         source->error.text);
-		}
+		if (source->error.code)
+			show_error(source, &statuses[count++]);
+		if (source->source)
+			count += source->kind->status(source->source, &statuses[count],
+			                              SOURCE_STATUS_MAX - count);
 		for (size_t j = 0; j < count; j++)
 			visit(context, &statuses[j]);
 	}

@@ -18,9 +18,10 @@
 struct live_kind {
 	const char *name; /* "kubernetes": its documents are called kubernetes/… */
 	bool (*enabled)(const struct config *config);
-	/* Whether it may stay open when one configuration takes the other's place. */
-	bool (*same)(const struct config *a, const struct config *b);
-	/* config outlives the source. changed: the model is another one. */
+	/* Whether it may stay open as it is with another configuration, or with its own. */
+	bool (*same)(const void *source, const struct config *config);
+	/* config outlives the source. changed: the model is another one. Another source of this
+	 * kind may still be open, and is closed next. */
 	int (*open)(uv_loop_t *loop, const struct config *config, struct model *model,
 	            void (*changed)(void *context), void *context, void **ret, struct error *err);
 	void (*close)(void *source); /* its memory goes when the loop has run once more */
@@ -38,7 +39,8 @@ struct live_source {
 	const struct live_kind *kind;
 	void *source;                /* NULL: off, or it could not be opened */
 	const struct config *config; /* that it was opened with */
-	struct error error;          /* why it is not open; code 0: it is, or is off */
+	int64_t opened;              /* seconds since 1970 */
+	struct error error;          /* why it is not open, or no newer one; code 0: nothing */
 };
 
 struct live_sources {
@@ -55,9 +57,9 @@ void live_sources_init(struct live_sources *live, const struct live_kind *const 
                        uv_loop_t *loop, struct model *model, void (*changed)(void *context),
                        void *context);
 /* Opens, closes and leaves alone, as the configuration says; and tries again what could not be
- * opened, which is logged, and no failure. What a source gave to the model stays there until
- * it is opened again and knows better, or is off. Returns whether one was opened, which does not
- * know yet what is wanted. */
+ * opened, which is logged, and no failure: the one before stays open. What a source gave to the
+ * model stays there until it is opened again and knows better, or is off. Returns whether one was
+ * opened, which does not know yet what is wanted. */
 bool live_sources_configure(struct live_sources *live, const struct config *config);
 void live_sources_close(struct live_sources *live);
 

@@ -61,14 +61,27 @@ static void settle_cb(uv_timer_t *timer)
 	struct source_ec2 *source = timer->data;
 	if (!is_settled(source))
 		return;
+	if (!source->synced_once)
+		log_event(LOG_LEVEL_INFO, "ec2-synced", "region=%s", ec2_region(source->ec2));
 	source->synced = true;
-	log_event(LOG_LEVEL_INFO, "ec2-synced", "region=%s", ec2_region(source->ec2));
+	source->synced_once = true;
 	source->changed(source->context);
+}
+
+static bool waits(const struct source_ec2 *source)
+{
+	for (size_t i = 0; i < EC2_FOLLOWERS; i++)
+		if (ec2_follower_waits(&source->followers[i]))
+			return true;
+	return false;
 }
 
 static void restore_cb(uv_timer_t *timer)
 {
 	struct source_ec2 *source = timer->data;
+	if (!waits(source))
+		return;
+	/* All of them: what is wanted of one comes from what another one says. */
 	for (size_t i = 0; i < EC2_FOLLOWERS; i++)
 		ec2_follower_restore(&source->followers[i]);
 	source_ec2_progress(source);
@@ -94,7 +107,6 @@ static void open_timers(struct source_ec2 *source)
 	source->restore.data = source;
 	uv_timer_init(source->loop, &source->settle);
 	uv_timer_init(source->loop, &source->restore);
-	uv_timer_start(&source->restore, restore_cb, RESTORE_AFTER, 0);
 	source->handles = EC2_FOLLOWERS + 3;
 }
 
@@ -132,8 +144,10 @@ static bool source_enabled(const struct config *config)
 	return config->ec2.enabled;
 }
 
-static bool source_same(const struct config *a, const struct config *b)
+static bool source_same(const void *handle, const struct config *b)
 {
+	const struct source_ec2 *source = handle;
+	const struct config *a = source->config;
 	return strcmp(a->ec2.region, b->ec2.region) == 0 &&
 	       strcmp(a->ec2.endpoint, b->ec2.endpoint) == 0 && a->ec2.refresh == b->ec2.refresh &&
 	       strcmp(a->files.directory, b->files.directory) == 0;
@@ -150,7 +164,7 @@ static size_t source_status(const void *handle, struct source_status *ret, size_
 	const struct source_ec2 *source = handle;
 	size_t count = 0;
 	for (size_t i = 0; i < EC2_FOLLOWERS && count < max; i++)
-		ret[count++] = source->followers[i].status;
+		ec2_follower_status(&source->followers[i], &ret[count++]);
 	if (count < max)
 		ret[count++] = source->instance.status;
 	return count;
@@ -184,7 +198,37 @@ static void source_want(void *handle, const struct wanted *wanted)
 	if (wanted->groups.count > EC2_WANTED_MAX || wanted->members.count > EC2_WANTED_MAX ||
 	    wanted->prefix_lists.count > EC2_WANTED_MAX)
 		log_event(LOG_LEVEL_ERROR, "ec2-too-much-wanted", "max=%d", EC2_WANTED_MAX);
+	if (waits(source) && !uv_is_active((uv_handle_t *)&source->restore))
+		uv_timer_start(&source->restore, restore_cb, RESTORE_AFTER, 0);
+	source->synced = source->synced && is_settled(source);
 	source_ec2_progress(source);
+}
+
+static bool has_answers(const struct source_ec2 *source)
+{
+	for (size_t i = 0; i < EC2_FOLLOWERS; i++)
+		if (source->followers[i].wanted.count > 0 &&
+		    ec2_follower_covers(&source->followers[i]) &&
+		    source->followers[i].answered_once)
+			return true;
+	return false;
+}
+
+/*
+ * Before that, what is wanted may come from half of what there is: after a restart pods and rules
+ * are not known yet, and the copies must outlast that. Where nothing at all is wanted, or EC2 does
+ * not answer, what it said last is not given up either.
+ */
+static void source_committed(void *handle, const struct resolution *resolution)
+{
+	struct source_ec2 *source = handle;
+	(void)resolution;
+	source->in_force = true;
+	if (has_answers(source))
+		for (size_t i = 0; i < EC2_FOLLOWERS; i++)
+			ec2_follower_forget(&source->followers[i]);
+	for (size_t i = 0; i < EC2_FOLLOWERS; i++)
+		ec2_follower_keep(&source->followers[i]);
 }
 
 void source_ec2_changed(struct source_ec2 *source)
@@ -207,4 +251,5 @@ const struct live_kind source_ec2_kind = {
 	.synced = source_synced,
 	.status = source_status,
 	.want = source_want,
+	.committed = source_committed,
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/file_replace.h"
@@ -54,4 +55,11 @@ void ec2_copy_keep(struct ec2_follower *follower)
 		log_text(LOG_LEVEL_WARNING, "ec2-copy-not-kept", failure.text);
 	snprintf(follower->copy_error, sizeof(follower->copy_error), "%.*s",
 	         (int)sizeof(follower->copy_error) - 1, failure.text);
+}
+
+void ec2_copy_remove(const struct ec2_follower *follower)
+{
+	char path[PATH_MAX];
+	if (copy_path(follower, path) == 0)
+		(void)unlink(path);
 }

@@ -29,9 +29,11 @@ static void schedule_soon(struct ec2_follower *follower)
 	schedule(follower, next > now + COALESCE ? next - now : COALESCE);
 }
 
+/* Where nothing is wanted there is no answer either. */
 static bool is_answered(const struct ec2_follower *follower)
 {
-	return follower->answered_once && ec2_ids_within(&follower->wanted, &follower->answered);
+	return follower->wanted.count == 0 ||
+	       (follower->answered_once && ec2_ids_within(&follower->wanted, &follower->answered));
 }
 
 static void schedule_next(struct ec2_follower *follower)
@@ -190,7 +192,8 @@ static void finish_round(struct ec2_follower *follower)
 	schedule_next(follower);
 	if (r > 0)
 		source_ec2_changed(follower->source);
-	ec2_copy_keep(follower);
+	if (follower->source->in_force)
+		ec2_copy_keep(follower);
 	source_ec2_progress(follower->source);
 }
 
@@ -232,6 +235,8 @@ static void start_round(uv_timer_t *timer)
 	struct ec2_follower *follower = timer->data;
 	struct ec2_round *round = &follower->round;
 	struct error failure = {0};
+	if (follower->wanted.count == 0)
+		return;
 	follower->started = uv_now(timer->loop);
 	round->running = true;
 	round->began = time(NULL);
@@ -276,8 +281,11 @@ bool ec2_follower_want(struct ec2_follower *follower, struct wanted_ids *ids)
 	follower->wanted = *ids;
 	*ids = (struct wanted_ids){0};
 	follower->told = true;
+	if (follower->wanted.count == 0 || follower->round.running)
+		return true;
 	/* Where the last round failed the next one is set, and no sooner for what is wanted. */
-	if (!follower->round.running && follower->failures == 0 && !is_answered(follower))
+	if (!uv_is_active((uv_handle_t *)&follower->timer) ||
+	    (follower->failures == 0 && !is_answered(follower)))
 		schedule_soon(follower);
 	return true;
 }
@@ -286,8 +294,8 @@ bool ec2_follower_covers(const struct ec2_follower *follower)
 {
 	if (!follower->told)
 		return false;
-	if (follower->answered_once)
-		return ec2_ids_within(&follower->wanted, &follower->answered);
+	if (follower->answered_once || follower->wanted.count == 0)
+		return is_answered(follower);
 	for (size_t i = 0; i < follower->wanted.count; i++)
 		if (!follower->kind->known(follower->source->model, follower->wanted.ids[i]))
 			return false;
@@ -317,4 +325,43 @@ void ec2_follower_restore(struct ec2_follower *follower)
 		log_text(LOG_LEVEL_WARNING, "ec2-copy-not-read", failure.text);
 	snprintf(follower->copy_error, sizeof(follower->copy_error), "%.*s",
 	         (int)sizeof(follower->copy_error) - 1, failure.text);
+}
+
+bool ec2_follower_waits(const struct ec2_follower *follower)
+{
+	return follower->wanted.count > 0 && !follower->text;
+}
+
+void ec2_follower_keep(struct ec2_follower *follower)
+{
+	if (follower->text && !follower->kept)
+		ec2_copy_keep(follower);
+}
+
+void ec2_follower_forget(struct ec2_follower *follower)
+{
+	if (follower->wanted.count > 0 || !follower->text ||
+	    model_remove(follower->source->model, follower->kind->document, NULL) < 0)
+		return;
+	ec2_copy_remove(follower);
+	free(follower->text);
+	follower->text = NULL;
+	follower->kept = false;
+	follower->answered_once = false;
+	ec2_ids_done(&follower->answered);
+	ec2_ids_done(&follower->missing);
+	follower->status.objects = 0;
+	source_ec2_changed(follower->source);
+}
+
+/* Of what nobody wants all is known that is needed. */
+void ec2_follower_status(const struct ec2_follower *follower, struct source_status *ret)
+{
+	*ret = follower->status;
+	if (!follower->told || follower->wanted.count > 0)
+		return;
+	ret->synced = true;
+	ret->current = true;
+	ret->fresh = time(NULL);
+	ret->error[0] = '\0';
 }

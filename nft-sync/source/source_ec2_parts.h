@@ -101,7 +101,9 @@ struct source_ec2 {
 	uv_timer_t settle;  /* then it has synced, if all that is wanted is answered */
 	uv_timer_t restore; /* then the copies do where EC2 has not answered */
 	unsigned handles;   /* that are not closed */
-	bool synced;
+	bool synced;        /* all that is wanted is there */
+	bool synced_once;
+	bool in_force;         /* a resolution is: what is wanted comes from all that there is */
 	char copies[PATH_MAX]; /* directory; "" = none are kept */
 };
 
@@ -116,13 +118,21 @@ int ec2_follower_ask(struct ec2_follower *follower, enum ec2_question question, 
 bool ec2_follower_want(struct ec2_follower *follower, struct wanted_ids *ids);
 /* Whether all that is wanted is answered, or in a copy. */
 bool ec2_follower_covers(const struct ec2_follower *follower);
+/* Whether something is wanted, and neither EC2 nor a copy has said anything. */
+bool ec2_follower_waits(const struct ec2_follower *follower);
 /* What EC2 said before the restart, unless it has said something since. */
 void ec2_follower_restore(struct ec2_follower *follower);
+/* The rules in force know what is wanted: keeps a copy. */
+void ec2_follower_keep(struct ec2_follower *follower);
+/* Gives up what nobody wants. */
+void ec2_follower_forget(struct ec2_follower *follower);
+void ec2_follower_status(const struct ec2_follower *follower, struct source_status *ret);
 
 /* The copy of a follower's document. *ret_text is the caller's. -ENOENT: none. */
 int ec2_copy_load(const struct ec2_follower *follower, char **ret_text, size_t *ret_length,
                   int64_t *ret_time, struct error *err);
 void ec2_copy_keep(struct ec2_follower *follower);
+void ec2_copy_remove(const struct ec2_follower *follower);
 
 void ec2_instance_open(struct ec2_instance *instance, struct source_ec2 *source);
 void ec2_instance_stop(struct ec2_instance *instance);

@@ -3,38 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/file.h"
 #include "nft-sync/source/document_copy.h"
 #include "nft-sync/source/source_file.h"
 
 #define SETTLING_SECONDS 2
-
-int file_identity_of(const char *path, struct file_identity *ret)
-{
-	struct stat status;
-
-	if (stat(path, &status) < 0)
-		return -errno;
-	*ret = (struct file_identity){.device = status.st_dev,
-	                              .inode = status.st_ino,
-	                              .size = status.st_size,
-	                              .modified = status.st_mtim,
-	                              .changed = status.st_ctim};
-	return 0;
-}
-
-static bool time_equal(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool identity_equal(const struct file_identity *a, const struct file_identity *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       time_equal(&a->modified, &b->modified) && time_equal(&a->changed, &b->changed);
-}
 
 static bool is_settling(const struct file_identity *identity)
 {
@@ -148,7 +122,7 @@ static int copy_text(struct tracked_file *file, struct error *err)
 
 	/* Another version by now: it is news, and will be due when it has been loaded. */
 	if (file_identity_of(file->path, &identity) < 0 ||
-	    !identity_equal(&identity, &file->identity))
+	    !file_identity_equal(&identity, &file->identity))
 		ret = -ESTALE;
 	if (ret == 0)
 		ret = document_copy_keep(file->state_directory, file->name, text, length,
@@ -179,8 +153,8 @@ int tracked_file_look(struct tracked_file *file, struct model *model, bool patie
 
 	if (ret == -ENOENT)
 		return ret;
-	if (ret == 0 &&
-	    (identity_equal(&identity, &file->identity) || (patient && is_settling(&identity))))
+	if (ret == 0 && (file_identity_equal(&identity, &file->identity) ||
+	                 (patient && is_settling(&identity))))
 		return 0;
 	return tracked_file_load(file, model, changed);
 }

@@ -4,22 +4,9 @@
 
 /* One file of the file source, from its text to the model. Part of source_files.c. */
 
+#include "common/file_identity.h"
 #include "nft-sync/model/model.h"
 #include "nft-sync/source/source_files.h"
-
-#include <sys/types.h>
-#include <time.h>
-
-/* What tells two versions of a file apart without reading it. */
-struct file_identity {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-	struct timespec changed;
-};
-
-int file_identity_of(const char *path, struct file_identity *ret); /* follows links */
 
 struct tracked_file {
 	char *name;

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/file_identity.h"
 #include "common/log.h"
 #include "nft-sync/digest.h"
 #include "nft-sync/source/pod_events.h"
 #include "nft-sync/source/source_kubernetes.h"
+#include "nft-sync/source/source_kubernetes_remote.h"
 #include "nft-sync/source/source_kubernetes_resources.h"
 #include "nft-sync/source/source_kubernetes_store.h"
 
@@ -34,11 +36,13 @@ struct source_kubernetes {
 	void (*changed)(void *context);
 	void *context;
 	struct kube_client *client;
+	struct file_identity kubeconfig; /* as it was opened */
 	struct pod_events *events;
 	struct followed followed[KUBERNETES_RESOURCES];
 	bool members_wanted;
 	bool synced;     /* as told */
 	bool dirty;      /* the model is another one since it was told */
+	bool review;     /* likewise, in what follow_wanted() looks at */
 	uv_timer_t tell; /* when the loop comes round */
 	uv_timer_t linger;
 	unsigned open_handles;
@@ -83,6 +87,13 @@ static void tell_soon(struct source_kubernetes *source)
 	uv_timer_start(&source->tell, tell_cb, 0, 0);
 }
 
+/* Pods of other nodes come and go by the thousand, and make nobody follow anything else. */
+static void note_change(struct followed *followed)
+{
+	followed->source->dirty = true;
+	followed->source->review = followed->source->review || followed->store;
+}
+
 static void begin_cb(void *context)
 {
 	struct followed *followed = context;
@@ -91,48 +102,6 @@ static void begin_cb(void *context)
 		object_store_begin(followed->store);
 	else
 		model_remote_begin(followed->source->model);
-}
-
-static void refuse_remote(struct followed *followed, const struct kube_object *object,
-                          const char *text)
-{
-	char quoted[TEXT_QUOTED_SIZE];
-
-	(void)snprintf(followed->complaint, sizeof(followed->complaint), "%s", text);
-	log_event(LOG_LEVEL_ERROR, "object-refused", "object=kubernetes/pods/%s/%s text=%s",
-	          object->namespace, object->name, log_quote(text, quoted, sizeof(quoted)));
-}
-
-static bool put_remote(struct followed *followed, const struct kube_object *object,
-                       const char *api_version)
-{
-	struct model *model = followed->source->model;
-	uint64_t before = model_generation(model);
-	struct error failure = {0};
-	struct document *document;
-	int ret = document_parse_object(object->name, api_version, "Pod", object->text.text,
-	                                object->text.length, &document, &failure);
-
-	if (ret == 0) {
-		if (document->pod_count == 1)
-			ret = model_put_remote_pod(model, &document->pods[0], &failure);
-		document_free(document);
-	}
-	if (ret < 0)
-		refuse_remote(followed, object, failure.text);
-	return model_generation(model) != before;
-}
-
-static bool take_remote(struct followed *followed, const struct kube_object *object,
-                        const char *api_version)
-{
-	struct model *model = followed->source->model;
-	uint64_t before = model_generation(model);
-
-	if (object->change != KUBE_DELETED)
-		return put_remote(followed, object, api_version);
-	model_remove_remote_pod(model, object->namespace, object->name);
-	return model_generation(model) != before;
 }
 
 /* The API server removes such a pod from its store without a word before; with finalizers it says
@@ -160,12 +129,14 @@ static void object_cb(void *context, const struct kube_object *object, const cha
 	if (followed->resource == KUBERNETES_LOCAL_PODS)
 		look_at_deletion(followed, object);
 	if (!followed->store)
-		changed = take_remote(followed, object, api_version);
+		changed = remote_pod_take(followed->source->model, object, api_version,
+		                          followed->complaint, sizeof(followed->complaint));
 	else if (object->change == KUBE_DELETED)
 		changed = object_store_remove(followed->store, object);
 	else
 		changed = object_store_put(followed->store, object, api_version);
-	followed->source->dirty = followed->source->dirty || changed;
+	if (changed)
+		note_change(followed);
 	if (changed && object->change != KUBE_LISTED)
 		tell_soon(followed->source);
 }
@@ -186,7 +157,7 @@ static void end_cb(void *context)
 	struct followed *followed = context;
 
 	if (sweep(followed))
-		followed->source->dirty = true;
+		note_change(followed);
 	tell_soon(followed->source);
 }
 
@@ -253,7 +224,7 @@ static void unfollow(struct followed *followed)
 	begin_cb(followed);
 	if (!sweep(followed))
 		return;
-	followed->source->dirty = true;
+	note_change(followed);
 	tell_soon(followed->source);
 }
 
@@ -290,7 +261,8 @@ static bool is_synced(const struct followed *followed)
 	if (!followed->watch)
 		return true;
 	state = kube_watch_state(followed->watch);
-	return state->synced || state->absent || state->forbidden;
+	return state->synced || state->absent ||
+	       (state->forbidden && !resource_facts[followed->resource].essential);
 }
 
 static bool all_synced(const struct source_kubernetes *source)
@@ -304,9 +276,12 @@ static bool all_synced(const struct source_kubernetes *source)
 static void tell_cb(uv_timer_t *timer)
 {
 	struct source_kubernetes *source = timer->data;
+	bool review = source->review;
 	bool synced;
 
-	follow_wanted(source);
+	source->review = false;
+	if (review)
+		follow_wanted(source);
 	uv_timer_stop(timer);
 	synced = all_synced(source);
 	if (!source->dirty && synced == source->synced)
@@ -348,6 +323,7 @@ static int open_parts(struct source_kubernetes *source, struct error *err)
 
 	if (code < 0)
 		return error_set(err, code, "out of memory");
+	(void)file_identity_of(kubeconfig, &source->kubeconfig);
 	code = kube_client_open(source->loop, kubeconfig[0] ? kubeconfig : NULL, &source->client,
 	                        err);
 	if (code == 0)
@@ -406,9 +382,22 @@ static bool source_enabled(const struct config *config)
 	return config->kubernetes.kubeconfig[0] || config->kubernetes.in_cluster;
 }
 
-static bool source_same(const struct config *a, const struct config *b)
+/* Files that it refers to are read when they are needed. One that is gone may come back. */
+static bool kubeconfig_changed(const struct source_kubernetes *source)
 {
-	return strcmp(a->kubernetes.kubeconfig, b->kubernetes.kubeconfig) == 0 &&
+	struct file_identity now;
+
+	return file_identity_of(source->config->kubernetes.kubeconfig, &now) == 0 &&
+	       !file_identity_equal(&now, &source->kubeconfig);
+}
+
+static bool source_same(const void *handle, const struct config *b)
+{
+	const struct source_kubernetes *source = handle;
+	const struct config *a = source->config;
+
+	return !kubeconfig_changed(source) &&
+	       strcmp(a->kubernetes.kubeconfig, b->kubernetes.kubeconfig) == 0 &&
 	       a->kubernetes.in_cluster == b->kubernetes.in_cluster &&
 	       strcmp(a->node.name, b->node.name) == 0 && a->ec2.enabled == b->ec2.enabled;
 }

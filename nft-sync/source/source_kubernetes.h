@@ -14,9 +14,9 @@
 /*
  * What the model holds under "kubernetes/" when it is opened is taken over as an earlier state, and
  * stays when it is closed. changed() comes once for all that came together, and when the source has
- * become synced: all that is followed was read whole once, or is absent or forbidden. What is
- * wanted may make more of it: ask after want(). want() is to be called after each resolution, since
- * it looks at the model, too.
+ * become synced: all that is followed was read whole once, or is absent, or is forbidden and its
+ * lack filters no less. What is wanted may make more of it: ask after want(). want() is to be
+ * called after each resolution, since it looks at the model, too.
  */
 extern const struct live_kind source_kubernetes_kind;
 

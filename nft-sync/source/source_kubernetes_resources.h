@@ -25,6 +25,8 @@ struct resource_facts {
 	struct kube_form forms[KUBE_WATCH_FORMS];
 	bool of_node; /* the node's name belongs behind the path */
 	bool from_cache;
+	bool essential;        /* to be forbidden is not to be read: it is waited for */
+	unsigned absent_after; /* milliseconds, as struct kube_progress has it */
 };
 
 extern const struct resource_facts resource_facts[KUBERNETES_RESOURCES];

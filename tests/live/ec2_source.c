@@ -3,8 +3,9 @@
 /*
  * The EC2 source alone, for tests: ec2_source CONFIG.
  * Prints a line of JSON whenever what it knows is something else than before. Reads commands, one a
- * line: "want GROUPS MEMBERS LISTS" (ids with commas between them, or "-"), "file PATH" (prints
- * what a document of the file source holds), "close" (ends it). Its log is on standard error.
+ * line: "want GROUPS MEMBERS LISTS" (ids with commas between them, or "-"), "commit" (what follows
+ * from that is in force), "file PATH" (prints what a document of the file source holds), "close"
+ * (ends it). Its log is on standard error.
  */
 
 #include <stdio.h>
@@ -210,6 +211,8 @@ static void obey(struct driver *driver, char *command)
 {
 	if (strncmp(command, "want ", 5) == 0)
 		want(driver, command + 5);
+	else if (strcmp(command, "commit") == 0)
+		source_ec2_kind.committed(driver->source, NULL);
 	else if (strncmp(command, "file ", 5) == 0)
 		show_file(command + 5);
 	else if (strcmp(command, "close") == 0)

@@ -5,9 +5,11 @@
  * Prints a line of JSON whenever what it knows is something else than before. Reads commands, one a
  * line: "want" (members of groups are needed from now on), "unwant", "commit STATE MODE GROUP"
  * (every pod of the node has such a branch interface in force; sg-known is a group that the model
- * knows), "close" (ends it). Its log is on standard error.
+ * knows), "reload" (looks whether it has to be opened anew), "close" (ends it). Its log is on
+ * standard error.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +26,7 @@ struct driver {
 	uv_loop_t loop;
 	struct config *config;
 	struct model *model;
-	const struct live_kind *kind;
-	void *source;
+	struct live_sources live;
 	uv_timer_t look;
 	uv_pipe_t commands;
 	char line[256];
@@ -33,6 +34,13 @@ struct driver {
 	unsigned changes; /* how often the source told of one */
 	char *printed;
 };
+
+static const struct live_kind *const kinds[] = {&source_kubernetes_kind, NULL};
+
+static void *source_of(const struct driver *driver)
+{
+	return driver->live.sources[0].source;
+}
 
 static void changed(void *context)
 {
@@ -57,12 +65,13 @@ static cJSON *status_of(const struct source_status *status)
 static cJSON *snapshot(const struct driver *driver)
 {
 	struct source_status statuses[SOURCE_STATUS_MAX];
-	size_t count = driver->kind->status(driver->source, statuses, SOURCE_STATUS_MAX);
+	size_t count =
+		source_kubernetes_kind.status(source_of(driver), statuses, SOURCE_STATUS_MAX);
 	cJSON *tree = cJSON_CreateObject();
 	cJSON *documents = cJSON_AddArrayToObject(tree, "documents");
 	cJSON *status = cJSON_AddObjectToObject(tree, "status");
 
-	cJSON_AddBoolToObject(tree, "synced", driver->kind->synced(driver->source));
+	cJSON_AddBoolToObject(tree, "synced", source_kubernetes_kind.synced(source_of(driver)));
 	cJSON_AddNumberToObject(tree, "changes", driver->changes);
 	cJSON_AddNumberToObject(tree, "remote", (double)model_remote_count(driver->model));
 	for (size_t i = 0; i < model_document_count(driver->model); i++)
@@ -92,7 +101,7 @@ static void look_cb(uv_timer_t *timer)
 
 static void close_driver(struct driver *driver)
 {
-	driver->kind->close(driver->source);
+	live_sources_close(&driver->live);
 	uv_close((uv_handle_t *)&driver->look, NULL);
 	uv_close((uv_handle_t *)&driver->commands, NULL);
 }
@@ -103,7 +112,7 @@ static void want(const struct driver *driver, size_t count)
 	char *groups[] = {group};
 	const struct wanted wanted = {.members = {.ids = groups, .count = count}};
 
-	driver->kind->want(driver->source, &wanted);
+	source_kubernetes_kind.want(source_of(driver), &wanted);
 }
 
 static struct branch branch_of(const struct pod *pod, const char *state, const char *mode,
@@ -122,7 +131,7 @@ static struct branch branch_of(const struct pod *pod, const char *state, const c
 	};
 }
 
-static void commit(const struct driver *driver, const char *words)
+static void commit(struct driver *driver, const char *words)
 {
 	struct branch branches[BRANCHES_MAX];
 	struct resolution resolution = {.config = driver->config, .branches = branches};
@@ -138,7 +147,7 @@ static void commit(const struct driver *driver, const char *words)
 		return;
 	for (size_t i = 0; i < count && i < BRANCHES_MAX; i++)
 		branches[resolution.branch_count++] = branch_of(pods[i], state, mode, groups);
-	source_kubernetes_kind.committed(driver->source, &resolution);
+	live_sources_committed(&driver->live, &resolution);
 }
 
 static void obey(struct driver *driver, const char *command)
@@ -149,6 +158,8 @@ static void obey(struct driver *driver, const char *command)
 		want(driver, 0);
 	else if (strncmp(command, "commit ", 7) == 0)
 		commit(driver, command + 7);
+	else if (strcmp(command, "reload") == 0)
+		(void)live_sources_configure(&driver->live, driver->config);
 	else if (strcmp(command, "close") == 0)
 		close_driver(driver);
 }
@@ -204,7 +215,6 @@ static int open_driver(struct driver *driver, const char *kubeconfig, const char
 
 	if (ret < 0)
 		return ret;
-	driver->kind = &source_kubernetes_kind;
 	driver->model = model_new();
 	ret = put_groups(driver->model, err);
 	if (ret < 0)
@@ -214,10 +224,10 @@ static int open_driver(struct driver *driver, const char *kubeconfig, const char
 	uv_pipe_init(&driver->loop, &driver->commands, 0);
 	driver->look.data = driver;
 	driver->commands.data = driver;
-	ret = driver->kind->open(&driver->loop, driver->config, driver->model, changed, driver,
-	                         &driver->source, err);
-	if (ret < 0)
-		return ret;
+	live_sources_init(&driver->live, kinds, &driver->loop, driver->model, changed, driver);
+	(void)live_sources_configure(&driver->live, driver->config);
+	if (!source_of(driver))
+		return error_set(err, -EINVAL, "the source is not open");
 	uv_pipe_open(&driver->commands, 0);
 	uv_read_start((uv_stream_t *)&driver->commands, buffer_cb, read_cb);
 	uv_timer_start(&driver->look, look_cb, 0, LOOK_EVERY);

@@ -590,21 +590,53 @@ def without_region_the_error_says_what_to_give(world, directory):
 
 # Over a restart
 
+WANTED = (["sg-a", "sg-c"], ["sg-b"], ["pl-1"])
+
+
+def copies(directory):
+    """Those that are being written have a name of their own."""
+    found = {}
+    for name in os.listdir(os.path.join(directory, "documents.ec2")):
+        if not name.endswith(".json"):
+            continue
+        with open(os.path.join(directory, "documents.ec2", name), encoding="utf-8") as file:
+            found[name] = file.read()
+    return found
+
+
+def live_once(world, directory):
+    """A daemon's life in which all went well. What EC2 said in it."""
+    with Source(directory, world) as source:
+        source.want(*WANTED)
+        source.wait_synced()
+        source.say("commit")
+        wait_for(lambda: len(copies(directory)) == 3, "copies")
+        return source.objects()
+
+
+def fail_always(world, fault):
+    world.faults = {action: [fault] * 1000 for action in ec2.RESULTS}
+
+
+def want_as_it_becomes_known(source, timeout):
+    """Pods come later than the daemon asks first, and rules later than pods."""
+    source.want()
+    source.wait_synced()
+    source.want(*WANTED[:2])
+    source.wait(lambda s: "sg-a" in s["objects"], "rules", timeout)
+    source.want(*WANTED)
+    return source.wait_synced(timeout)
+
+
 @on(simple_world)
 def what_ec2_said_survives_a_restart_without_it(world, directory):
-    wanted = (["sg-a", "sg-c"], ["sg-b"], ["pl-1"])
-    with Source(directory, world) as source:
-        source.want(*wanted)
-        source.wait_synced()
-        before = source.objects()
-        wait_for(lambda: len(os.listdir(os.path.join(directory, "documents.ec2"))) == 3, "copies")
-    for name in os.listdir(os.path.join(directory, "documents.ec2")):
+    before = live_once(world, directory)
+    for name in copies(directory):
         path = os.path.join(directory, "documents.ec2", name)
         equal(os.stat(path).st_mode & 0o777, 0o600, name)
-    world.faults = {action: [ec2.after(8, ec2.hangs_up)] * 100 for action in ec2.RESULTS}
+    fail_always(world, ec2.after(8, ec2.hangs_up))
     with Source(directory, world) as source:
-        source.want(*wanted)
-        snapshot = source.wait_synced(30)
+        snapshot = want_as_it_becomes_known(source, 30)
         equal(source.objects(), before, "objects")
         status = snapshot["status"][GROUPS]
         check(status["synced"] and not status["current"] and status["fresh"], status)
@@ -612,6 +644,67 @@ def what_ec2_said_survives_a_restart_without_it(world, directory):
         world.faults = {}
         world.groups["sg-a"]["IpPermissions"] = []
         source.wait(lambda s: not s["objects"]["sg-a"]["ingress"], "news", timeout=60)
+
+
+@on(simple_world)
+def what_is_not_wanted_yet_leaves_the_copies_alone(world, directory):
+    before, kept = live_once(world, directory), copies(directory)
+    with Source(directory, world) as source:
+        source.want()
+        source.wait_synced()
+        time.sleep(0.5)
+        equal(source.objects(), {}, "objects of nothing")
+        check(all(status["current"] for status in source.snapshot["status"].values()), "status")
+        source.want(["sg-a"])
+        source.wait_synced()
+        time.sleep(0.5)
+        equal(copies(directory), kept, "copies before anything is in force")
+    fail_always(world, ec2.fails(503, "Unavailable"))
+    with Source(directory, world) as source:
+        want_as_it_becomes_known(source, 60)
+        equal(source.objects(), before, "objects")
+
+
+@on(simple_world)
+def what_is_wanted_later_is_waited_for(world, directory):
+    """The first pods may come when all of nothing has been answered."""
+    with Source(directory, world) as source:
+        source.want()
+        source.wait_synced()
+        world.faults["DescribeSecurityGroups"] = [ec2.after(2)]
+        source.want(["sg-a"])
+        source.wait(lambda s: not s["synced"], "not synced any more")
+        source.wait_synced()
+        check("sg-a" in source.snapshot["objects"], "it has been answered")
+        equal(source.log().count("event=ec2-synced"), 1, "said once")
+
+
+@on(simple_world)
+def what_nobody_wants_any_more_is_given_up_when_the_rules_are_in_force(world, directory):
+    live_once(world, directory)
+    with Source(directory, world) as source:
+        want_as_it_becomes_known(source, 20)
+        source.say("commit")
+        source.want(*WANTED[:2])
+        time.sleep(0.3)
+        check("pl-1" in source.objects(), "it is still there")
+        source.say("commit")
+        source.wait(lambda s: "pl-1" not in s["objects"], "it is gone")
+        check("prefix-lists.json" not in copies(directory), "its copy is gone")
+        equal(source.snapshot["status"][LISTS]["objects"], 0, "objects of the status")
+        source.want(*WANTED)
+        source.wait(lambda s: "pl-1" in s["objects"], "it is back")
+        # Of nothing at all it may be that it only seems to be wanted.
+        source.want()
+        source.say("commit")
+        time.sleep(0.5)
+        equal(len(copies(directory)), 3, "copies")
+        asked = len(world.asked)
+        time.sleep(2)
+        equal(len(world.asked), asked, "questions about nothing")
+        world.groups["sg-a"]["IpPermissions"] = []
+        source.want(*WANTED)
+        source.wait(lambda s: not s["objects"]["sg-a"]["ingress"], "asked again")
 
 
 @on(simple_world)
@@ -700,6 +793,9 @@ def main():
                  without_imds_the_instance_is_absent_and_the_rest_works,
                  without_region_the_error_says_what_to_give,
                  what_ec2_said_survives_a_restart_without_it,
+                 what_is_not_wanted_yet_leaves_the_copies_alone,
+                 what_is_wanted_later_is_waited_for,
+                 what_nobody_wants_any_more_is_given_up_when_the_rules_are_in_force,
                  a_broken_copy_is_said_and_not_used):
         program.case(case.__name__.replace("_", " "), case)
     for name, (fault, words) in ANSWERS.items():

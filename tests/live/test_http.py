@@ -19,6 +19,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "netns")]
 from certificates import Authority  # noqa: E402
 from lab import tap  # noqa: E402
 from liar import Forwarder, Liar, tls  # noqa: E402
+from liar import whole as reply  # noqa: E402
 
 PROGRAM = os.path.join(ROOT, os.environ.get("B", "build"), "live", "http_get")
 PROXIES = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
@@ -285,6 +286,22 @@ class Secure:
             failed(get(self.url(self.right), "ca=" + self.other.crt, SSL_CERT_DIR=directory,
                        SSL_CERT_FILE=self.authority.crt), "EKEYREJECTED")
 
+    def authority_is_read_anew(self):
+        """Whoever rotates a cluster's authority writes another file under the same name."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "ca.crt")
+            shutil.copy(self.authority.crt, path)
+            first = Liar(tls(self.right))
+
+            def swap(connection, _argument, _request):
+                shutil.copy(self.other.crt, path)
+                connection.sendall(reply("swapped"))
+                return True
+            first.answers["/swap"] = swap
+            answers = run("url=" + first.url("/swap"), "ca=" + path,
+                          "+", "url=" + self.url(self.stranger), "ca=" + path, "after=1")
+            tap.equal([whole(a)["body"] for a in answers], ["swapped", "hello"], "bodies")
+
     def expired_certificate(self):
         failed(get(self.url(self.expired), self.ca), "EKEYREJECTED", "expired", "clock")
 
@@ -396,8 +413,8 @@ def main():
         secure = Secure(directory)
         for name in ("right_certificate", "wrong_name", "name_given", "name_given_keeps_host",
                      "unknown_authority", "system_authorities_do_not_vouch",
-                     "expired_certificate", "insecure", "no_authority_in_file",
-                     "client_certificate", "silent_handshake"):
+                     "authority_is_read_anew", "expired_certificate", "insecure",
+                     "no_authority_in_file", "client_certificate", "silent_handshake"):
             program.case("TLS: " + name.replace("_", " "), getattr(secure, name))
         if shutil.which("nghttpd"):
             second = Second(secure, directory)

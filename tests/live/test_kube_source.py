@@ -4,6 +4,7 @@
 
 usage: test_kube_source.py [PART OF A CASE'S NAME]"""
 
+import concurrent.futures
 import json
 import os
 import shutil
@@ -59,12 +60,7 @@ class Source:
     def __init__(self, api):
         self.api = api
         self.directory = tempfile.mkdtemp(prefix="podsg-kube-")
-        config = os.path.join(self.directory, "kubeconfig")
-        with open(config, "w", encoding="utf-8") as file:
-            json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "c",
-                       "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                       "clusters": [{"name": "c", "cluster": {"server": api.url}}],
-                       "users": [{"name": "u", "user": {}}]}, file)
+        config = self.write_kubeconfig(api.url)
         self.log = os.path.join(self.directory, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([f"{BUILD}/live/kube_source", config, NODE],
@@ -73,6 +69,15 @@ class Source:
         self.state = {}
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
+
+    def write_kubeconfig(self, server):
+        path = os.path.join(self.directory, "kubeconfig")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "c",
+                       "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                       "clusters": [{"name": "c", "cluster": {"server": server}}],
+                       "users": [{"name": "u", "user": {}}]}, file)
+        return path
 
     def read(self):
         for line in self.process.stdout:
@@ -453,23 +458,80 @@ def test_huge_page(api, source):
 
 # Answers that are none
 
-def test_forbidden(api, source):
+def refused_twice(api, source, path, what):
+    """A server may not mean it the first time."""
+    source.wait(lambda: source.status(what).get("failures", 0) >= 2, "refused twice")
+    time.sleep(0.5)
+    return source.status(what)
+
+
+def test_essential_is_forbidden(path, what):
+    """What would leave pods unfiltered if it were taken for empty."""
+    def test(api, source):
+        status = refused_twice(api, source, path, what)
+        tap.check(not status["synced"] and "forbidden" in status["error"], status)
+        tap.check(not source.state["synced"], "synced without " + what)
+        tap.equal(source.logged().count("kubernetes-not-current"), 1, "lines in the log")
+        api.forbidden.clear()
+        source.wait_synced()
+        tap.check(source.has("pods/shop/web") and source.has("policies/shop/by-account") and
+                  source.has("serviceaccounts/shop/web"), source.state)
+    return test
+
+
+def forbid_remote_pods(api):
+    def lie(request):
+        if "!=" not in request.query.get("fieldSelector", ""):
+            return False
+        request.fail(403, "Forbidden", 'pods is forbidden: User "node" cannot list')
+        return True
+    api.lie(fake.PODS, lie)
+
+
+def test_rest_is_forbidden(api, source):
+    source.command("want")
     source.wait_synced()
-    policies = source.status("security group policies")
-    tap.check(not policies["current"] and "forbidden" in policies["error"], policies)
-    tap.check(source.has("pods/shop/web"), "the rest works")
-    tap.equal(source.logged().count("kubernetes-not-current"), 1, "lines in the log")
-    api.forbidden.clear()
-    source.wait(lambda: source.has("policies/shop/all"), "read once it is allowed")
+    for what in ("this node", "CNINode of this node", "service of the cluster DNS",
+                 "endpoints of the cluster DNS", "pods of other nodes"):
+        status = source.status(what)
+        tap.check(not status["current"] and "forbidden" in status["error"], status)
+    tap.check(source.has("pods/shop/web") and source.has("policies/shop/all"), source.state)
+
+
+def test_forbidden_later(api, source):
+    source.wait_synced()
+    api.forbidden.update((fake.POLICIES, fake.PODS))
+    for path, what in ((fake.POLICIES, "security group policies"), (fake.PODS, "pods of this node")):
+        api.end_watches(path)
+        tap.check("forbidden" in refused_twice(api, source, path, what)["error"], source.state)
+    tap.check(source.has("pods/shop/web") and source.has("policies/shop/all"), source.state)
+    tap.check(source.state["synced"], "it was read once")
 
 
 def test_absent(api, source):
-    source.wait_synced()
+    """A server that is still starting does not know its CRDs: for a minute that proves nothing."""
+    begin = time.monotonic()
+    source.wait(lambda: "404" in source.status("security group policies").get("error", ""), "404")
+    tap.check(source.status("CNINode of this node")["absent"], "the CNINode need not be waited for")
+    source.wait(lambda: source.state["synced"], "synced", 90)
+    tap.check(time.monotonic() - begin >= 58, "policies were not waited for")
     policies = source.status("security group policies")
     tap.check(policies["absent"] and not policies["error"], policies)
+
+
+def test_comes_later(api, source):
+    source.wait(lambda: source.status("CNINode of this node").get("absent"), "absent")
+    source.wait_synced()
     api.absent.clear()
-    source.wait(lambda: source.has("policies/shop/all"), "read once it is there")
-    tap.check(not source.status("security group policies")["absent"], "it is there")
+    source.wait(lambda: source.has("cninodes/" + NODE), "read once it is there")
+    tap.check(not source.status("CNINode of this node")["absent"], "it is there")
+
+
+def test_core_is_never_absent(api, source):
+    """Every server knows pods: one that does not is none."""
+    status = refused_twice(api, source, fake.PODS, "pods of this node")
+    tap.check(not status["absent"] and "404" in status["error"], status)
+    tap.check(not source.state["synced"], "synced without its pods")
 
 
 def test_gone_for_a_while(api, source):
@@ -530,6 +592,36 @@ def test_slow_loris(api, source):
     api.be_honest(fake.NODES)
     source.wait(lambda: "silent" in source.status("this node").get("error", ""), "given up", 60)
     source.wait_synced()
+
+
+# Another kubeconfig under the same name
+
+def test_kubeconfig_changes(api, source):
+    source.wait_synced()
+    source.command("reload")
+    time.sleep(0.3)
+    tap.equal(source.logged().count("source-opened"), 1, "opened: nothing has changed")
+    other = fake.FakeApi()
+    try:
+        other.put(fake.PODS, pod("other"))
+        source.write_kubeconfig(other.url)
+        source.command("reload")
+        source.wait(lambda: source.has("pods/shop/other"), "pods of the other server")
+        source.wait(lambda: not source.has("pods/shop/web"), "those of the first one are gone")
+        source.wait_synced()
+    finally:
+        other.stop()
+
+
+def test_kubeconfig_breaks(api, source):
+    source.wait_synced()
+    source.write_kubeconfig("nowhere")
+    for _ in range(3):
+        source.command("reload")
+    source.wait(lambda: "source-not-opened" in source.logged(), "the broken one is refused")
+    api.put(fake.PODS, pod("db"))
+    source.wait(lambda: source.has("pods/shop/db"), "the one before is gone by")
+    tap.equal(source.logged().count("source-not-opened"), 1, "lines in the log")
 
 
 # Objects
@@ -665,15 +757,52 @@ def test_deleted_at_once(api, source):
     tap.equal([e["involvedObject"]["name"] for _, e in events(api)], ["web", "finalized"], "pods")
 
 
+class Cases(tap.Program):
+    """Those that only wait run beside the others."""
+
+    def __init__(self, only):
+        super().__init__()
+        self.only = only
+        self.pool = concurrent.futures.ThreadPoolExecutor(8)
+        self.waiting = []
+
+    def take(self, name, test, *prepare):
+        if self.only in name:
+            self.case(name, with_source(test, *prepare))
+
+    def take_slow(self, name, test, *prepare):
+        if self.only in name:
+            outcome = self.pool.submit(with_source(test, *prepare))
+            self.waiting.append((name, outcome.result))
+
+    def finish(self):
+        for name, result in self.waiting:
+            self.case(name, result)
+        return super().finish()
+
+
 def main():
     if not os.path.exists(f"{BUILD}/live/kube_source"):
         tap.skip("kube_source is not built")
-    program = tap.Program()
-    only = sys.argv[1] if len(sys.argv) > 1 else ""
-
-    def case(name, test, *prepare):
-        if only in name:
-            program.case(name, with_source(test, *prepare))
+    program = Cases(sys.argv[1] if len(sys.argv) > 1 else "")
+    case, slow = program.take, program.take_slow
+    by_account = (one_pod, lambda api: api.put(fake.POLICIES, policy("by-account", by_account=True)),
+                  lambda api: api.put(fake.ACCOUNTS, account("web")))
+    for path, what in ((fake.PODS, "pods of this node"), (fake.ACCOUNTS, "service accounts"),
+                       (fake.POLICIES, "security group policies")):
+        slow(f"not synced while {what} are forbidden", test_essential_is_forbidden(path, what),
+             *by_account, lambda api, path=path: api.forbidden.add(path))
+    slow("synced while all the rest is forbidden", test_rest_is_forbidden, one_pod, one_policy,
+         forbid_remote_pods, lambda api: api.forbidden.update(
+             (fake.NODES, fake.CNINODES, fake.SERVICES, fake.ENDPOINTS, fake.ENDPOINTS_BETA)))
+    slow("what is forbidden later stays as it was", test_forbidden_later, one_pod, one_policy)
+    slow("policies that the server does not know", test_absent, one_policy,
+         lambda api: api.absent.update((fake.POLICIES, fake.CNINODES)))
+    slow("a CNINode that the server only knows later", test_comes_later,
+         lambda api: api.absent.add(fake.CNINODES),
+         lambda api: api.put(fake.CNINODES, {"metadata": {"name": NODE}}))
+    slow("pods that the server does not know", test_core_is_never_absent, one_policy,
+         lambda api: api.absent.add(fake.PODS))
     case("objects come and go as the server says", test_follows, one_pod, one_policy)
     case("nothing is polled", test_everything_once, one_pod, one_policy)
     case("heartbeats change nothing", test_heartbeats, one_pod,
@@ -699,14 +828,12 @@ def main():
     case("bookmarks move the version on", test_bookmarks, one_pod)
     case("an event without an end", test_endless_event, one_pod)
     case("a page of a gigabyte", test_huge_page, one_pod)
-    case("one resource is forbidden", test_forbidden, one_pod, one_policy,
-         lambda api: api.forbidden.add(fake.POLICIES))
-    case("a resource that the server does not know", test_absent, one_policy,
-         lambda api: api.absent.add(fake.POLICIES))
     case("a resource that the server forgets for a while", test_gone_for_a_while, one_policy)
     case("Retry-After is obeyed", test_retry_after, one_pod)
     case("errors are answered by patience", test_backs_off, one_pod)
     case("slow and silent answers", test_slow_loris, one_pod, one_policy)
+    case("another kubeconfig under the same name", test_kubeconfig_changes, one_pod)
+    case("a broken kubeconfig under the same name", test_kubeconfig_breaks, one_pod)
     case("a broken object is refused alone", test_broken_object, one_pod)
     case("a broken object from the start", test_broken_from_the_start, one_pod,
          lambda api: api.put(fake.PODS, pod("bad", annotation="[{]")))

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -161,6 +162,63 @@ static void what_is_not_json_is_refused_wherever_it_stands(void **state)
 	}
 }
 
+struct visited {
+	char text[256];
+	size_t used;
+};
+
+static void write_visit(void *context, const struct json_pick *which,
+                        const struct json_slice *value)
+{
+	struct visited *visited = context;
+
+	visited->used += (size_t)snprintf(
+		visited->text + visited->used, sizeof(visited->text) - visited->used,
+		"%s=%.*s/%zu;", which->key, (int)value->length, value->text, value->values);
+}
+
+static void each_member_that_is_picked_is_handed_over_as_it_stands(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *visits;
+	} cases[] = {
+		{"{}", ""},
+		{"{\"c\":{\"a\":1},\"a\":[1,{\"c\": 2}]}", "a=[1,{\"c\": 2}]/4;"},
+		{"{\"b\": {\"x\":1,\"z\":[{}],\"y\":{\"z\":2}} ,\"x\":3}",
+	         "x=1/1;y={\"z\":2}/2;b={\"x\":1,\"z\":[{}],\"y\":{\"z\":2}}/6;"},
+		{"{\"b\":[{\"x\":1}],\"b\":null}", "b=[{\"x\":1}]/3;b=null/1;"},
+		{"{\"\\u0061\":true}", "a=true/1;"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct visited visited = {.used = 0};
+		struct json_cursor cursor;
+
+		json_open(&cursor, "f", cases[i].text, strlen(cases[i].text));
+		assert_int_equal(json_pick_each(&cursor, outer, write_visit, &visited, NULL), 0);
+		assert_string_equal(visited.text, cases[i].visits);
+		assert_ptr_equal(cursor.at, cursor.end);
+	}
+}
+
+static void nothing_is_handed_over_of_what_is_not_json(void **state)
+{
+	static const char *const texts[] = {"5", "{", "{\"a\":}", "{\"a\":tru}", "{\"a\":[1,}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct visited visited = {.used = 0};
+		struct json_cursor cursor;
+
+		json_open(&cursor, "f", texts[i], strlen(texts[i]));
+		assert_int_equal(json_pick_each(&cursor, outer, write_visit, &visited, NULL),
+		                 -EBADMSG);
+		assert_string_equal(visited.text, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +228,8 @@ int main(void)
 		cmocka_unit_test(the_slice_is_the_whole_value_with_all_its_values),
 		cmocka_unit_test(a_value_over_the_limit_is_refused_however_little_of_it_is_picked),
 		cmocka_unit_test(what_is_not_json_is_refused_wherever_it_stands),
+		cmocka_unit_test(each_member_that_is_picked_is_handed_over_as_it_stands),
+		cmocka_unit_test(nothing_is_handed_over_of_what_is_not_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,56 @@ static void event_has_its_change_and_its_object(void **state)
 	}
 }
 
+static uint64_t digest_of(const char *metadata, const char *rest)
+{
+	struct kube_event event;
+	struct error err = {0};
+	char line[512];
+
+	(void)snprintf(line, sizeof(line),
+	               "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Pod\",\"metadata\":"
+	               "{\"name\":\"a\"%s}%s}}",
+	               metadata, rest);
+	if (read_event(line, &event, &err) < 0)
+		fail_msg("%s: %s", line, err.text);
+	return event.object.digest;
+}
+
+#define FULL_METADATA ",\"uid\":\"u\",\"labels\":{\"app\":\"web\"}"
+#define FULL_REST ",\"spec\":{\"nodeName\":\"n\"},\"status\":{\"phase\":\"Running\"}"
+
+static void digest_is_of_all_that_is_read_and_of_nothing_else(void **state)
+{
+	static const struct {
+		const char *metadata;
+		const char *rest;
+		bool same;
+	} cases[] = {
+		{FULL_METADATA, FULL_REST, true},
+		{",\"resourceVersion\":\"7\"" FULL_METADATA ",\"managedFields\":[{}]", FULL_REST,
+	         true},
+		{FULL_METADATA, ",\"apiVersion\":\"v1\"" FULL_REST ",\"x\":{\"phase\":1}", true},
+		{FULL_METADATA,
+	         ",\"spec\":{\"containers\":[],\"nodeName\":\"n\"},"
+	         "\"status\":{\"conditions\":[{\"type\":\"Ready\"}],\"phase\":\"Running\"}",
+	         true},
+		{",\"uid\":\"u\",\"labels\":{\"app\":\"db\"}", FULL_REST, false},
+		{",\"labels\":{\"app\":\"web\"}", FULL_REST, false},
+		{FULL_METADATA ",\"deletionTimestamp\":\"t\"", FULL_REST, false},
+		{FULL_METADATA ",\"annotations\":{\"vpc.amazonaws.com/pod-eni\":\"[]\"}", FULL_REST,
+	         false},
+		{FULL_METADATA, ",\"spec\":{\"nodeName\":\"n\"}", false},
+		{FULL_METADATA, ",\"spec\":{\"nodeName\":\"n\"},\"status\":{\"podIP\":\"Running\"}",
+	         false},
+	};
+	uint64_t expected = digest_of(FULL_METADATA, FULL_REST);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if ((digest_of(cases[i].metadata, cases[i].rest) == expected) != cases[i].same)
+			fail_msg("%s%s", cases[i].metadata, cases[i].rest);
+}
+
 static void bookmark_has_a_version_and_no_name(void **state)
 {
 	struct kube_event event;
@@ -429,6 +479,7 @@ int main(void)
 		cmocka_unit_test(long_names_are_refused_and_not_cut),
 		cmocka_unit_test(objects_end_when_the_reader_has_enough),
 		cmocka_unit_test(event_has_its_change_and_its_object),
+		cmocka_unit_test(digest_is_of_all_that_is_read_and_of_nothing_else),
 		cmocka_unit_test(bookmark_has_a_version_and_no_name),
 		cmocka_unit_test(error_event_has_a_status),
 		cmocka_unit_test(deletion_is_what_the_metadata_say),

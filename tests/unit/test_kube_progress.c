@@ -175,22 +175,87 @@ static void refusal_is_meant_when_it_is_repeated(void **state)
 	assert_true(progress.state.current);
 }
 
-static void what_was_never_seen_is_absent_when_that_is_repeated(void **state)
+#define START 1000000U /* milliseconds */
+#define ABSENT_AFTER 60000U
+
+static struct kube_outcome unknown_at(uint64_t now)
 {
-	const struct kube_outcome unknown = status(404);
-	struct kube_progress progress = {0};
+	struct kube_outcome unknown = status(404);
+
+	unknown.now = START + now;
+	return unknown;
+}
+
+static bool is_absent_at(struct kube_progress *progress, uint64_t now)
+{
+	const struct kube_outcome unknown = unknown_at(now);
+
+	fail_with(progress, &unknown);
+	return progress->state.absent;
+}
+
+static void what_was_never_seen_is_absent_when_that_has_lasted(void **state)
+{
+	struct kube_progress progress = {.absent_after = ABSENT_AFTER};
 
 	(void)state;
-	fail_with(&progress, &unknown);
-	assert_false(progress.state.absent);
-	fail_with(&progress, &unknown);
+	for (uint64_t now = 0; now < ABSENT_AFTER; now += 5000)
+		assert_false(is_absent_at(&progress, now));
+	assert_false(progress.state.current);
+	assert_string_equal(progress.state.error, "status");
+	assert_true(is_absent_at(&progress, ABSENT_AFTER));
 	assert_true(progress.news);
-	assert_true(progress.state.absent);
 	assert_true(progress.state.current);
 	assert_false(progress.state.synced);
+	assert_string_equal(progress.state.error, "");
 	kube_progress_listed(&progress);
 	assert_false(progress.state.absent);
 	assert_true(progress.state.synced);
+}
+
+static void what_is_known_to_exist_is_never_absent(void **state)
+{
+	struct kube_progress progress = {.absent_after = 0};
+
+	(void)state;
+	for (uint64_t hour = 0; hour < 100; hour++)
+		assert_false(is_absent_at(&progress, hour * 3600000));
+	assert_string_equal(progress.state.error, "status");
+}
+
+static void any_other_answer_begins_the_wait_for_absence_anew(void **state)
+{
+	const struct kube_outcome internal = status(500);
+	const struct kube_outcome forbidden = status(403);
+	const struct kube_outcome *const others[] = {&cut, &refused, &internal, &forbidden};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct kube_progress progress = {.absent_after = ABSENT_AFTER};
+
+		assert_false(is_absent_at(&progress, 0));
+		fail_with(&progress, others[i]);
+		assert_false(is_absent_at(&progress, ABSENT_AFTER));
+		assert_false(is_absent_at(&progress, 2 * ABSENT_AFTER - 1));
+		assert_true(is_absent_at(&progress, 2 * ABSENT_AFTER));
+	}
+}
+
+static void absence_is_not_found_later_than_it_may_be(void **state)
+{
+	struct kube_progress progress = {.absent_after = ABSENT_AFTER};
+	uint64_t now = 0;
+
+	(void)state;
+	while (!progress.state.absent) {
+		const struct kube_outcome unknown = unknown_at(now);
+		uint64_t pause = kube_progress_failed(&progress, &unknown).pause;
+
+		assert_true(pause > 0);
+		if (!progress.state.absent)
+			now += pause;
+	}
+	assert_int_equal(now, ABSENT_AFTER);
 }
 
 static void what_was_seen_before_is_not_absent_but_away(void **state)
@@ -199,6 +264,7 @@ static void what_was_seen_before_is_not_absent_but_away(void **state)
 	struct kube_progress progress = followed();
 
 	(void)state;
+	progress.absent_after = 1;
 	for (int i = 0; i < 5; i++) {
 		fail_with(&progress, &unknown);
 		assert_false(progress.state.absent);
@@ -287,7 +353,10 @@ int main(void)
 		cmocka_unit_test(page_is_tried_again_a_few_times_before_the_list_begins_anew),
 		cmocka_unit_test(version_that_got_too_old_is_nobodys_fault_once),
 		cmocka_unit_test(refusal_is_meant_when_it_is_repeated),
-		cmocka_unit_test(what_was_never_seen_is_absent_when_that_is_repeated),
+		cmocka_unit_test(what_was_never_seen_is_absent_when_that_has_lasted),
+		cmocka_unit_test(what_is_known_to_exist_is_never_absent),
+		cmocka_unit_test(any_other_answer_begins_the_wait_for_absence_anew),
+		cmocka_unit_test(absence_is_not_found_later_than_it_may_be),
 		cmocka_unit_test(what_was_seen_before_is_not_absent_but_away),
 		cmocka_unit_test(other_form_is_tried_at_once),
 		cmocka_unit_test(long_outage_does_not_make_a_first_refusal_long),

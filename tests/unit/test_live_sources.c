@@ -17,6 +17,7 @@ struct fake {
 	bool refuses;
 	bool synced;
 	unsigned opened, closed, wants;
+	char region[16];
 	char groups[64]; /* wanted last */
 };
 
@@ -27,22 +28,23 @@ static bool fake_enabled(const struct config *config)
 	return config->ec2.enabled;
 }
 
-static bool fake_same(const struct config *a, const struct config *b)
+static bool fake_same(const void *source, const struct config *config)
 {
-	return strcmp(a->ec2.region, b->ec2.region) == 0;
+	assert_ptr_equal(source, &fake);
+	return strcmp(fake.region, config->ec2.region) == 0;
 }
 
 static int fake_open(uv_loop_t *loop, const struct config *config, struct model *model,
                      void (*changed)(void *context), void *context, void **ret, struct error *err)
 {
 	(void)loop;
-	(void)config;
 	(void)model;
 	(void)changed;
 	(void)context;
 	if (fake.refuses)
 		return error_set(err, -ENOENT, "no credentials");
 	fake.opened++;
+	(void)snprintf(fake.region, sizeof(fake.region), "%s", config->ec2.region);
 	*ret = &fake;
 	return 0;
 }
@@ -198,6 +200,51 @@ static void another_configuration_opens_it_anew_and_the_same_does_not(void **sta
 	config_free(second);
 }
 
+struct seen {
+	unsigned count;
+	struct source_status first;
+	struct source_status last;
+};
+
+static void see(void *context, const struct source_status *status)
+{
+	struct seen *seen = context;
+
+	if (seen->count++ == 0)
+		seen->first = *status;
+	seen->last = *status;
+}
+
+static void what_cannot_take_its_place_leaves_it_open_and_says_why(void **state)
+{
+	struct place *place = *state;
+	struct config *first;
+	struct config *second = NULL;
+	struct error err = {0};
+	struct seen seen = {0};
+
+	configure(place, ON_IN("a"));
+	first = place->setting.config;
+	fake.synced = true;
+	fake.refuses = true;
+	assert_int_equal(config_parse("c", ON_IN("b"), strlen(ON_IN("b")), &second, &err), 0);
+	live_sources_configure(&place->live, second);
+	assert_int_equal(fake.closed, 0);
+	assert_true(live_sources_use(&place->live, first));
+	assert_true(live_sources_synced(&place->live));
+	live_sources_each(&place->live, see, &seen);
+	assert_int_equal(seen.count, 3);
+	assert_string_equal(seen.first.what, "configuration");
+	assert_string_equal(seen.first.error, "no credentials");
+	assert_true(seen.first.synced && !seen.first.current && seen.first.fresh > 0);
+
+	live_sources_configure(&place->live, first);
+	seen = (struct seen){0};
+	live_sources_each(&place->live, see, &seen);
+	assert_int_equal(seen.count, 2);
+	config_free(second);
+}
+
 static void what_is_turned_off_is_forgotten_and_only_that(void **state)
 {
 	struct place *place = *state;
@@ -244,19 +291,6 @@ static void opening_says_that_somebody_does_not_know_yet_what_is_wanted(void **s
 	assert_true(live_sources_configure(&place->live, place->setting.config));
 }
 
-struct seen {
-	unsigned count;
-	struct source_status last;
-};
-
-static void see(void *context, const struct source_status *status)
-{
-	struct seen *seen = context;
-
-	seen->count++;
-	seen->last = *status;
-}
-
 static void each_thing_that_a_source_follows_is_shown(void **state)
 {
 	struct place *place = *state;
@@ -293,6 +327,7 @@ int main(void)
 		IN_PLACE(what_is_on_is_opened_once_and_waited_for),
 		IN_PLACE(what_cannot_be_opened_is_tried_again_and_waited_for),
 		IN_PLACE(another_configuration_opens_it_anew_and_the_same_does_not),
+		IN_PLACE(what_cannot_take_its_place_leaves_it_open_and_says_why),
 		IN_PLACE(what_is_turned_off_is_forgotten_and_only_that),
 		IN_PLACE(each_resolution_tells_what_is_wanted),
 		IN_PLACE(opening_says_that_somebody_does_not_know_yet_what_is_wanted),

@@ -64,7 +64,7 @@ static void put_remote(struct setting *setting, struct remote remote)
 		eni.address_count = 1;
 		pod.eni = &eni;
 	}
-	if (model_put_remote_pod(setting->model, &pod, &err) < 0)
+	if (model_put_remote_pod(setting->model, &pod, 0, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -150,13 +150,13 @@ static void pods_that_hold_nothing_are_not_kept(void **state)
 	                  .address_count = 1};
 
 	pod.host_network = true;
-	assert_int_equal(model_put_remote_pod(setting->model, &pod, NULL), 0);
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 0, NULL), 0);
 	pod.host_network = false;
 	pod.finished = true;
-	assert_int_equal(model_put_remote_pod(setting->model, &pod, NULL), 0);
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 0, NULL), 0);
 	pod.finished = false;
 	pod.address_count = 0;
-	assert_int_equal(model_put_remote_pod(setting->model, &pod, NULL), 0);
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 0, NULL), 0);
 	assert_int_equal(model_remote_count(setting->model), 0);
 }
 
@@ -168,7 +168,7 @@ static void a_pod_that_finishes_is_no_member_any_more(void **state)
 
 	put(setting, "a", "web", "10.0.1.1");
 	assert_string_equal(members(setting), "10.0.1.1");
-	assert_int_equal(model_put_remote_pod(setting->model, &pod, NULL), 0);
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 0, NULL), 0);
 	assert_string_equal(members(setting), "");
 }
 
@@ -185,6 +185,57 @@ static void a_complete_list_removes_what_is_not_in_it(void **state)
 	model_remote_sweep(setting->model);
 	assert_string_equal(members(setting), "10.0.1.2 10.0.1.3");
 	assert_int_equal(model_remote_count(setting->model), 2);
+}
+
+static struct pod pod_with_digest(const char *address)
+{
+	return (struct pod){.namespace = "ns",
+	                    .name = "a",
+	                    .service_account = "default",
+	                    .addresses = {prefix_of(address)},
+	                    .address_count = 1};
+}
+
+static void a_digest_says_whether_a_pod_has_changed(void **state)
+{
+	struct setting *setting = *state;
+	struct model *model = setting->model;
+	struct pod pod = pod_with_digest("10.0.1.1");
+
+	assert_false(model_same_remote_pod(model, "ns", "a", 5));
+	assert_int_equal(model_put_remote_pod(model, &pod, 5, NULL), 0);
+	assert_true(model_same_remote_pod(model, "ns", "a", 5));
+	assert_false(model_same_remote_pod(model, "ns", "a", 6));
+	assert_false(model_same_remote_pod(model, "ns", "b", 5));
+	/* Of another text, but the same where it counts. */
+	assert_int_equal(model_put_remote_pod(model, &pod, 6, NULL), 0);
+	assert_true(model_same_remote_pod(model, "ns", "a", 6));
+	pod = pod_with_digest("10.0.1.2");
+	assert_int_equal(model_put_remote_pod(model, &pod, 7, NULL), 0);
+	assert_true(model_same_remote_pod(model, "ns", "a", 7));
+	model_remove_remote_pod(model, "ns", "a");
+	assert_false(model_same_remote_pod(model, "ns", "a", 7));
+}
+
+static void a_pod_without_a_digest_may_always_have_changed(void **state)
+{
+	struct setting *setting = *state;
+	const struct pod pod = pod_with_digest("10.0.1.1");
+
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 0, NULL), 0);
+	assert_false(model_same_remote_pod(setting->model, "ns", "a", 0));
+}
+
+static void a_pod_that_has_not_changed_is_in_the_list(void **state)
+{
+	struct setting *setting = *state;
+	const struct pod pod = pod_with_digest("10.0.1.1");
+
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 5, NULL), 0);
+	model_remote_begin(setting->model);
+	assert_true(model_same_remote_pod(setting->model, "ns", "a", 5));
+	model_remote_sweep(setting->model);
+	assert_int_equal(model_remote_count(setting->model), 1);
 }
 
 static void a_list_that_breaks_off_removes_nothing(void **state)
@@ -323,15 +374,15 @@ static void beyond_the_limit_pods_are_refused_and_known_ones_are_not(void **stat
 	assert_non_null(model);
 	for (unsigned i = 0; i < REMOTE_PODS_MAX; i++) {
 		(void)snprintf(name, sizeof(name), "pod-%u", i);
-		assert_int_equal(model_put_remote_pod(model, &pod, NULL), 0);
+		assert_int_equal(model_put_remote_pod(model, &pod, 0, NULL), 0);
 	}
 	(void)snprintf(name, sizeof(name), "one-more");
-	assert_int_equal(model_put_remote_pod(model, &pod, &err), -ENOSPC);
+	assert_int_equal(model_put_remote_pod(model, &pod, 0, &err), -ENOSPC);
 	assert_string_equal(err.text, "more than 500000 pods of other nodes: those beyond are "
 	                              "members of no security group");
 	(void)snprintf(name, sizeof(name), "pod-7");
 	pod.addresses[0] = prefix_of("10.0.1.2");
-	assert_int_equal(model_put_remote_pod(model, &pod, NULL), 0);
+	assert_int_equal(model_put_remote_pod(model, &pod, 0, NULL), 0);
 	assert_int_equal(model_remote_count(model), REMOTE_PODS_MAX);
 	model_free(model);
 }
@@ -426,6 +477,9 @@ int main(void)
 		TEST(pods_that_hold_nothing_are_not_kept),
 		TEST(a_pod_that_finishes_is_no_member_any_more),
 		TEST(a_complete_list_removes_what_is_not_in_it),
+		TEST(a_digest_says_whether_a_pod_has_changed),
+		TEST(a_pod_without_a_digest_may_always_have_changed),
+		TEST(a_pod_that_has_not_changed_is_in_the_list),
 		TEST(a_list_that_breaks_off_removes_nothing),
 		TEST(policies_that_come_and_go_change_the_members),
 		TEST(policies_may_ask_for_the_labels_of_the_service_account),

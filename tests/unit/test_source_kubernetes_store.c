@@ -290,6 +290,43 @@ static void documents_differ_in_whatever_podsg_reads(void **state)
 	}
 }
 
+static int note_digest(void *context, const struct kube_object *object)
+{
+	uint64_t *digest = context;
+
+	*digest = object->digest;
+	return 0;
+}
+
+static uint64_t digest_of(const char *kind, const char *text)
+{
+	struct kube_page page;
+	struct error err = {0};
+	uint64_t digest = 0;
+	char list[1024];
+	int length = snprintf(list, sizeof(list),
+	                      "{\"kind\":\"%sList\",\"metadata\":{\"resourceVersion\":\"1\"},"
+	                      "\"items\":[%s]}",
+	                      kind, text);
+
+	if (kube_page_read("", kind, list, (size_t)length, &page, &err) < 0 ||
+	    kube_page_objects("", kind, &page, note_digest, &digest, &err) < 0)
+		fail_msg("%s: %s", text, err.text);
+	return digest;
+}
+
+/* Or a change would be missed. */
+static void digests_differ_wherever_documents_do(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
+		const struct difference *pair = &differences[i];
+
+		if (digest_of(pair->kind, pair->a) == digest_of(pair->kind, pair->b))
+			fail_msg("%s\n%s", pair->a, pair->b);
+	}
+}
+
 static void documents_are_the_same_whatever_podsg_does_not_read(void **state)
 {
 	static const struct difference pair = {
@@ -319,6 +356,7 @@ int main(void)
 		IN_PLACE(what_the_model_holds_already_is_taken_over),
 		IN_PLACE(deletion_that_was_asked_for_is_remembered),
 		cmocka_unit_test(documents_differ_in_whatever_podsg_reads),
+		cmocka_unit_test(digests_differ_wherever_documents_do),
 		cmocka_unit_test(documents_are_the_same_whatever_podsg_does_not_read),
 	};
 
