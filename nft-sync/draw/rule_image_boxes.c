@@ -14,7 +14,7 @@
  * with the packet's address masked.
  */
 #define ADDRESS6_BITS 128
-#define LENGTHS_MAX 4      /* each is a look-up more for a new flow */
+#define LENGTHS_MAX 6      /* each is a look-up more for a new flow */
 #define OPEN_BYTES_MIN 128 /* in all boxes of a length, for which that is worth it */
 
 /* How the boxes of a set are shared out to sets of the kernel. */
