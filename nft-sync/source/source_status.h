@@ -19,7 +19,9 @@ struct source_status {
 	int64_t fresh;      /* seconds since 1970 when it was last known to be current; 0 = never */
 	size_t objects;
 	uint64_t failures;
-	char error[512]; /* why it is not current; "" = it is */
+	/* Why it is not current, or what is missing though it is (ids that do not exist, objects
+	 * that are refused); "" = nothing is wrong. */
+	char error[512];
 };
 
 #endif
