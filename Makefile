@@ -33,7 +33,8 @@ WARNINGS += -Werror
 endif
 
 # The distribution's names are in packaging/dependencies.
-PACKAGES := libnftnl libmnl libuv libcjson yaml-0.1 libnetfilter_conntrack libcurl expat libsystemd
+PACKAGES := libnftnl libmnl libuv libcjson yaml-0.1 libnetfilter_conntrack libcurl expat libsystemd \
+	libcares libnftables libcrypto
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
@@ -49,10 +50,11 @@ FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 	-fno-sanitize-recover=undefined
 
 COMMON := $(wildcard common/*.c)
-MAINS := nft-sync/main.c nft-sync/ctl/podsgctl.c
+MAINS := nft-sync/main.c nft-sync/ctl/podsgctl.c dnscache/main.c
 CTL := $(wildcard nft-sync/ctl/*.c)
 DAEMON := $(filter-out $(CTL),$(wildcard nft-sync/*.c nft-sync/*/*.c))
-LIBRARY := $(filter-out $(MAINS),$(COMMON) $(DAEMON) $(CTL))
+DNSCACHE := $(wildcard dnscache/*.c dnscache/*/*.c)
+LIBRARY := $(filter-out $(MAINS),$(COMMON) $(DAEMON) $(CTL) $(DNSCACHE))
 TESTS := $(wildcard tests/unit/test_*.c)
 TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -60,6 +62,9 @@ FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 LIVE_PROGRAMS := $(patsubst tests/live/%.c,$(B)/live/%,$(wildcard tests/live/*.c))
 
 PROGRAMS := $(B)/podsg-nft-sync $(B)/podsgctl
+ifneq ($(wildcard dnscache/main.c),)
+PROGRAMS += $(B)/podsg-dnscache
+endif
 TEST_PROGRAMS := $(TESTS:tests/unit/%.c=$(B)/asan/%)
 REPLAY_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/asan/%)
 FUZZ_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/fuzz/%)
@@ -101,6 +106,7 @@ $(B)/%.a:
 
 $(B)/podsg-nft-sync: $(call obj,obj,$(DAEMON)) $(B)/libpodsg.a
 $(B)/podsgctl: $(call obj,obj,$(CTL)) $(B)/libpodsg.a
+$(B)/podsg-dnscache: $(call obj,obj,$(DNSCACHE)) $(B)/libpodsg.a
 $(BENCH_PROGRAMS): $(B)/bench/%: $(B)/obj/tests/bench/%.o
 $(PROGRAMS) $(BENCH_PROGRAMS):
 	$(say) LD $@
@@ -110,6 +116,7 @@ $(PROGRAMS) $(BENCH_PROGRAMS):
 SANITIZED := $(PROGRAMS:$(B)/%=$(B)/asan/%)
 $(B)/asan/podsg-nft-sync: $(call obj,asan,$(DAEMON) $(COMMON))
 $(B)/asan/podsgctl: $(call obj,asan,$(CTL) $(COMMON))
+$(B)/asan/podsg-dnscache: $(call obj,asan,$(DNSCACHE) $(COMMON))
 $(SANITIZED):
 	$(say) LD $@
 	$(Q)$(CC) $(SANITIZE_CFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)

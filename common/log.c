@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct pace {
 static enum log_level most = LOG_LEVEL_INFO;
 static bool to_journal;
 static struct pace paces[EVENTS_MAX];
+static pthread_mutex_t paces_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void log_set_level(enum log_level level)
 {
@@ -112,21 +114,26 @@ static struct pace *pace_of(const char *event)
 
 static bool is_too_fast(enum log_level level, const char *event)
 {
-	struct pace *pace = pace_of(event);
 	time_t now = this_second();
+	pthread_mutex_lock(&paces_lock);
+	struct pace *pace = pace_of(event);
 	if (pace->second != now)
 		pace_end(pace);
 	pace->level = level;
 	pace->second = now;
-	return ++pace->count > LOG_PER_SECOND;
+	bool too_fast = ++pace->count > LOG_PER_SECOND;
+	pthread_mutex_unlock(&paces_lock);
+	return too_fast;
 }
 
 void log_settle(void)
 {
 	time_t now = this_second();
+	pthread_mutex_lock(&paces_lock);
 	for (size_t i = 0; i < EVENTS_MAX; i++)
 		if (paces[i].second != now)
 			pace_end(&paces[i]);
+	pthread_mutex_unlock(&paces_lock);
 }
 
 void log_event(enum log_level level, const char *event, const char *detail, ...)

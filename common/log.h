@@ -4,7 +4,8 @@
 
 /*
  * One line an event on standard error: level=… event=… and what the caller adds as key=value.
- * For programs only; the library and the parts behind main() return errors instead.
+ * Threads may log at once. For programs only; the library and the parts behind main() return errors
+ * instead.
  */
 
 #include <stdarg.h>

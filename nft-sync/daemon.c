@@ -13,15 +13,10 @@
 #include "nft-sync/answer/pages.h"
 #include "nft-sync/daemon.h"
 #include "nft-sync/daemon_parts.h"
-#include "nft-sync/notify.h"
+#include "common/notify.h"
 #include "nft-sync/reload.h"
-#include "nft-sync/source/source_ec2.h"
-#include "nft-sync/source/source_kubernetes.h"
+#include "nft-sync/source/live_kinds.h"
 #include "nft-sync/sync.h"
-
-/* The live sources that there are. */
-static const struct live_kind *const live_kinds[] = {&source_kubernetes_kind, &source_ec2_kind,
-                                                     NULL};
 
 static void read_files(struct daemon *daemon)
 {

@@ -8,7 +8,7 @@
 #include "nft-sync/answer/control_server.h"
 #include "nft-sync/answer/drop_monitor.h"
 #include "nft-sync/answer/pages.h"
-#include "nft-sync/notify.h"
+#include "common/notify.h"
 #include "nft-sync/reload.h"
 #include "nft-sync/source/live_sources.h"
 #include "nft-sync/sync.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "nft-sync/answer/command_parts.h"
-#include "nft-sync/answer/exposition.h"
+#include "common/exposition.h"
 #include "nft-sync/answer/health.h"
 #include "nft-sync/answer/metrics.h"
 
@@ -243,7 +243,7 @@ static char *make_page(const struct metrics *metrics, const struct sync *sync, s
 	metrics_counters(out, sync);
 	expose_file_source(out, sync->files);
 	expose_live_sources(out, sync->live);
-	metrics_process(out);
+	expose_process(out);
 	bool failed = ferror(out);
 	if (fclose(out) == 0 && !failed)
 		return page;

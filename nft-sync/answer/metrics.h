@@ -27,6 +27,5 @@ char *metrics_page(struct metrics *metrics, const struct sync *sync, uint64_t no
 
 /* Parts of the page. */
 void metrics_counters(FILE *out, const struct sync *sync);
-void metrics_process(FILE *out);
 
 #endif

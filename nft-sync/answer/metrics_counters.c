@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft-sync/answer/exposition.h"
+#include "common/exposition.h"
 #include "nft-sync/answer/metrics.h"
 #include "nft-sync/draw/names.h"
 #include "nft-sync/draw/render_chains.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
-#include "nft-sync/answer/exposition.h"
+#include "common/exposition.h"
 #include "nft-sync/answer/health.h"
 #include "nft-sync/answer/pages.h"
 

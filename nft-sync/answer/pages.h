@@ -4,7 +4,7 @@
 
 /* What the HTTP server shows: /metrics, /healthz, and / that names them. */
 
-#include "nft-sync/answer/http_server.h"
+#include "common/http_server.h"
 #include "nft-sync/answer/metrics.h"
 #include "nft-sync/sync.h"
 

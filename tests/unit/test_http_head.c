@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/answer/http_head.h"
+#include "common/http_head.h"
 
 static void a_head_ends_with_an_empty_line(void **state)
 {

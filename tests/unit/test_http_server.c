@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/answer/http_server.h"
+#include "common/http_server.h"
 
 #define TURNS_MAX 2000                     /* until something must have happened */
 #define LARGE (8U << 20)                   /* more than a socket's buffers hold */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/answer/exposition.h"
+#include "common/exposition.h"
 #include "nft-sync/answer/metrics.h"
 #include "nft-sync/kernel/nft_elements.h"
 #include "tests/unit/setting.h"

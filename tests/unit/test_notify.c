@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "nft-sync/notify.h"
+#include "common/notify.h"
 
 #define TURNS_MAX 5000 /* milliseconds until something must have happened */
 

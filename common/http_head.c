@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "nft-sync/answer/http_head.h"
+#include "common/http_head.h"
 
 size_t http_head_length(const char *text, size_t length)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "nft-sync/answer/exposition.h"
+#include "common/exposition.h"
 
 void expose_family(FILE *out, const char *name, const char *type, const char *help)
 {

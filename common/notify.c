@@ -9,7 +9,7 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "nft-sync/notify.h"
+#include "common/notify.h"
 
 #define STATUS_PAUSE 1000 /* milliseconds */
 

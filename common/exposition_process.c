@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "nft-sync/answer/exposition.h"
-#include "nft-sync/answer/metrics.h"
+#include "common/exposition.h"
 
 /* Fields of /proc/self/stat behind the command's name: see proc(5), where the first is state (3).
  */
@@ -70,7 +70,7 @@ static void expose_files(FILE *out)
 		           (double)limit.rlim_cur);
 }
 
-void metrics_process(FILE *out)
+void expose_process(FILE *out)
 {
 	double fields[STAT_FIELDS];
 	double ticks = (double)sysconf(_SC_CLK_TCK);

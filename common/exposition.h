@@ -24,6 +24,9 @@ void expose_sample(FILE *out, const char *name, const struct sample_label *label
 /* A family of one sample without labels. */
 void expose_one(FILE *out, const char *name, const char *type, const char *help, double value);
 
+/* The process itself: CPU time, memory, descriptors, under the names all exporters use. */
+void expose_process(FILE *out);
+
 /* How often what was observed was at most so much. */
 struct histogram {
 	double bounds[HISTOGRAM_BOUNDS_MAX]; /* ascending */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nft-sync/answer/http_head.h"
-#include "nft-sync/answer/http_server.h"
+#include "common/http_head.h"
+#include "common/http_server.h"
 
 #define ANSWER_HEAD_MAX 256
 
