@@ -34,7 +34,7 @@ endif
 
 # The distribution's names are in packaging/dependencies.
 PACKAGES := libnftnl libmnl libuv libcjson yaml-0.1 libnetfilter_conntrack libcurl expat libsystemd \
-	libcares libnftables libcrypto
+	libcares libnftables libcrypto libpcre2-8
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
@@ -59,7 +59,8 @@ TESTS := $(wildcard tests/unit/test_*.c)
 TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
-LIVE_PROGRAMS := $(patsubst tests/live/%.c,$(B)/live/%,$(wildcard tests/live/*.c))
+LIVE_HELPERS := tests/live/driver.c
+LIVE_PROGRAMS := $(patsubst tests/live/%.c,$(B)/live/%,$(filter-out $(LIVE_HELPERS),$(wildcard tests/live/*.c)))
 
 PROGRAMS := $(B)/podsg-nft-sync $(B)/podsgctl
 ifneq ($(wildcard dnscache/main.c),)
@@ -124,7 +125,8 @@ $(SANITIZED):
 $(TEST_PROGRAMS): $(B)/asan/%: $(B)/asan/tests/unit/%.o $(B)/asan/libtest.a
 $(REPLAY_PROGRAMS): $(B)/asan/%: $(B)/asan/tests/fuzz/%.o $(B)/asan/tests/fuzz/replay.o \
 	$(B)/asan/libtest.a
-$(LIVE_PROGRAMS): $(B)/live/%: $(B)/asan/tests/live/%.o $(B)/asan/libtest.a
+$(LIVE_PROGRAMS): $(B)/live/%: $(B)/asan/tests/live/%.o $(call obj,asan,$(LIVE_HELPERS)) \
+	$(B)/asan/libtest.a
 $(TEST_PROGRAMS) $(REPLAY_PROGRAMS) $(LIVE_PROGRAMS):
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)

@@ -14,6 +14,7 @@
 #define CONFIG_MEMORY_MAX (1U << 20)
 #define HOST_NAME_SIZE 256
 #define EC2_REFRESH 30000 /* milliseconds */
+#define DNS_LISTEN "169.254.20.10"
 
 const char *const exemption_names[EXEMPTIONS] = {
 	[EXEMPT_IMDS] = "imds",
@@ -220,8 +221,13 @@ static const struct schema_key keys[] = {
          .max = 1000000},
 	{"dns.clusterServers", schema_set_addresses,
          LIST(dns.cluster_servers, dns.cluster_server_count)},
-	{"dns.listen", .set = schema_set_foreign_value},
-	{"dns.memory", .set = schema_set_foreign_value},
+	{"dns.listen", schema_set_addresses, LIST(dns.listen, dns.listen_count)},
+	{"dns.memory", schema_set_size, AT(dns.memory), .min = 16, .max = 65536},
+	{"dns.corefile", TEXT(dns.corefile, is_path, ABSOLUTE)},
+	{"dns.metrics", TEXT(dns.metrics, is_endpoint, "ADDRESS:PORT, or \"\" for none")},
+	{"dns.clientQueriesPerSecond", schema_set_u32, AT(dns.client_rate), .max = 1000000},
+	{"dns.clientOutstanding", schema_set_u32, AT(dns.client_outstanding), .min = 1,
+         .max = 65536},
 	{"hooks", .set = schema_set_foreign},
 };
 
@@ -252,6 +258,10 @@ static struct config *config_new(void)
 	                     .connmark = 0x3000,
 	                     .own_table = true,
 	                     .drop_log = {.group = 100, .per_second = 50}},
+		.dns = {.memory = 64U << 20,
+	                .corefile = PODSG_SYSCONFDIR "/podsg/Corefile",
+	                .metrics = "0.0.0.0:9353",
+	                .client_outstanding = 512},
 	};
 	for (size_t i = 0; i < EXEMPTIONS; i++)
 		config->exempt[i] = true;
@@ -281,11 +291,25 @@ static int fill_host_name(struct config *config, struct error *err)
 	return 0;
 }
 
+/* A cache that listens nowhere is of no use, so that an empty list is no list. */
+static int fill_listen(struct config *config, struct error *err)
+{
+	if (config->dns.listen_count > 0)
+		return 0;
+	config->dns.listen = arena_alloc(config->arena, sizeof(*config->dns.listen));
+	if (config->dns.listen == NULL)
+		return error_set(err, -ENOMEM, "out of memory");
+	config->dns.listen_count = 1;
+	return address_parse(DNS_LISTEN, config->dns.listen);
+}
+
 /* What depends on what the file says, and what it leaves to the host. */
 static int fill_defaults(struct config *config, struct error *err)
 {
+	int result = fill_listen(config, err);
+
 	fill_ec2(config);
-	return fill_host_name(config, err);
+	return result < 0 ? result : fill_host_name(config, err);
 }
 
 const char *mode_name(enum mode mode)

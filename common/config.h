@@ -65,6 +65,13 @@ struct config {
 	struct {
 		struct prefix *cluster_servers; /* none = the source finds them */
 		size_t cluster_server_count;
+		struct prefix *listen; /* node-local addresses of dnscache; never none */
+		size_t listen_count;
+		uint64_t memory; /* bytes that dnscache may have resident */
+		const char *corefile;
+		const char *metrics;
+		uint32_t client_rate;        /* queries a second of one address; 0 = no limit */
+		uint32_t client_outstanding; /* queries of one address that wait for upstream */
 	} dns;
 	struct {
 		const char *table;
@@ -83,7 +90,7 @@ struct config {
 extern const char *const exemption_names[EXEMPTIONS]; /* as the configuration spells them */
 const char *mode_name(enum mode mode);
 
-/* path NULL: defaults only. What other parts read (dns, hooks) is known and skipped. Errors have
+/* path NULL: defaults only. What other parts read (hooks) is known and skipped. Errors have
  * file, line, key, value and rule. */
 int config_load(const char *path, struct config **ret, struct error *err);
 /* path NULL: the default path, and where no file is there the defaults. */

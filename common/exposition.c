@@ -50,17 +50,40 @@ void histogram_observe(struct histogram *histogram, double value)
 	histogram->sum += value;
 }
 
+static void expose_part(FILE *out, const char *name, const char *part,
+                        const struct sample_label *labels, size_t count, double value)
+{
+	char whole[128];
+	snprintf(whole, sizeof(whole), "%s_%s", name, part);
+	expose_sample(out, whole, labels, count, value);
+}
+
+void expose_buckets(FILE *out, const char *name, const struct sample_label *labels,
+                    size_t label_count, const double *bounds, size_t bound_count,
+                    const uint64_t *counts, double sum)
+{
+	struct sample_label all[EXPOSITION_LABELS_MAX + 1];
+	char bound[32] = "+Inf";
+	uint64_t count = 0;
+	for (size_t i = 0; i < label_count; i++)
+		all[i] = labels[i];
+	all[label_count] = (struct sample_label){"le", bound};
+	for (size_t i = 0; i <= bound_count; i++) {
+		if (i < bound_count)
+			snprintf(bound, sizeof(bound), "%g", bounds[i]);
+		else
+			snprintf(bound, sizeof(bound), "+Inf");
+		count += counts[i];
+		expose_part(out, name, "bucket", all, label_count + 1, (double)count);
+	}
+	expose_part(out, name, "sum", labels, label_count, sum);
+	expose_part(out, name, "count", labels, label_count, (double)count);
+}
+
 void expose_histogram(FILE *out, const char *name, const char *help,
                       const struct histogram *histogram)
 {
-	uint64_t count = 0;
 	expose_family(out, name, "histogram", help);
-	for (size_t i = 0; i < histogram->bound_count; i++) {
-		count += histogram->counts[i];
-		fprintf(out, "%s_bucket{le=\"%g\"} %llu\n", name, histogram->bounds[i],
-		        (unsigned long long)count);
-	}
-	count += histogram->counts[histogram->bound_count];
-	fprintf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.15g\n%s_count %llu\n", name,
-	        (unsigned long long)count, name, histogram->sum, name, (unsigned long long)count);
+	expose_buckets(out, name, NULL, 0, histogram->bounds, histogram->bound_count,
+	               histogram->counts, histogram->sum);
 }

@@ -36,6 +36,13 @@ struct histogram {
 	double sum;
 };
 
+/* The samples of one set of labels (at most EXPOSITION_LABELS_MAX) of a histogram family. counts
+ * has one more than bounds: each above the bound before, the last above all. */
+#define EXPOSITION_LABELS_MAX 8
+void expose_buckets(FILE *out, const char *name, const struct sample_label *labels,
+                    size_t label_count, const double *bounds, size_t bound_count,
+                    const uint64_t *counts, double sum);
+
 void histogram_observe(struct histogram *histogram, double value);
 void expose_histogram(FILE *out, const char *name, const char *help,
                       const struct histogram *histogram);

@@ -77,7 +77,8 @@ static int timer_wanted(CURLM *multi, long milliseconds, void *context)
 static void socket_ready(uv_poll_t *poll, int status, int events)
 {
 	struct http_socket *socket = poll->data;
-	int action = status < 0 ? CURL_CSELECT_ERR : 0;
+	/* What is wrong with the socket is what reading it says. */
+	int action = status < 0 ? CURL_CSELECT_ERR | CURL_CSELECT_IN : 0;
 	if (events & UV_READABLE)
 		action |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)

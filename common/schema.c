@@ -4,14 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/address.h"
+#include "common/name_distance.h"
 #include "common/schema.h"
 #include "common/yaml.h"
 
 #define KEY_PATH_MAX 96
-#define NAME_COMPARED_MAX 31
 
 void schema_refuse(struct schema *schema, const struct schema_value *value, const char *rule, ...)
 {
@@ -71,14 +70,6 @@ void schema_set_foreign(struct schema *schema, const struct schema_key *key,
 	(void)key;
 	if (!cJSON_IsObject(value->tree))
 		schema_refuse(schema, value, "expected a section");
-}
-
-void schema_set_foreign_value(struct schema *schema, const struct schema_key *key,
-                              const struct schema_value *value)
-{
-	(void)schema;
-	(void)key;
-	(void)value;
 }
 
 void schema_set_text(struct schema *schema, const struct schema_key *key,
@@ -208,6 +199,37 @@ void schema_set_duration(struct schema *schema, const struct schema_key *key,
 		              key->max);
 }
 
+/* The factor of a unit of memory in bytes, 0 for anything else. */
+static uint32_t size_unit(const char *text)
+{
+	static const struct {
+		const char *name;
+		uint32_t bytes;
+	} units[] = {{"KiB", 1U << 10}, {"MiB", 1U << 20}, {"GiB", 1U << 30}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name) == 0)
+			return units[i].bytes;
+	}
+	return 0;
+}
+
+void schema_set_size(struct schema *schema, const struct schema_key *key,
+                     const struct schema_value *value)
+{
+	const char *text = cJSON_IsString(value->tree) ? value->tree->valuestring : "";
+	size_t digits = strspn(text, "0123456789");
+	uint64_t number = digits > 0 && digits < 10 ? strtoul(text, NULL, 10) : 0;
+	uint64_t bytes = number * size_unit(text + digits);
+
+	if (bytes >= (uint64_t)key->min << 20 && bytes <= (uint64_t)key->max << 20 && bytes > 0)
+		*(uint64_t *)slot(schema, key->offset) = bytes;
+	else
+		schema_refuse(schema, value,
+		              "expected a size like 512KiB, 64MiB or 1GiB, %u MiB to %u MiB",
+		              key->min, key->max);
+}
+
 /* Room for the list in the arena; its elements are the tree's children. */
 static void *open_list(struct schema *schema, const struct schema_value *value, size_t item_size,
                        size_t *count)
@@ -331,35 +353,6 @@ static bool is_section(const struct schema *schema, const char *path)
 			return true;
 	}
 	return false;
-}
-
-/* Levenshtein's distance, case ignored; names longer than compared are far away. */
-static size_t name_distance(const char *a, const char *b, size_t b_length)
-{
-	size_t row[NAME_COMPARED_MAX + 1];
-	size_t a_length = strlen(a);
-
-	if (a_length > NAME_COMPARED_MAX || b_length > NAME_COMPARED_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= b_length; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a_length; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b_length; j++) {
-			size_t above = row[j];
-			size_t best = diagonal + (strncasecmp(&a[i - 1], &b[j - 1], 1) != 0);
-
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = above;
-			row[j] = best;
-		}
-	}
-	return row[b_length];
 }
 
 static void refuse_unknown(struct schema *schema, const char *section,

@@ -31,7 +31,7 @@ struct schema_key {
 	bool (*check)(const char *text); /* text and names */
 	const char *rule;                /* what check accepts, behind "expected" */
 	const char *const *choices;      /* in the order of the enum; NULL behind the last */
-	uint32_t min;                    /* numbers */
+	uint32_t min;                    /* numbers; sizes: in MiB */
 	uint32_t max;
 };
 
@@ -67,11 +67,11 @@ SCHEMA_SETTER(schema_set_choice);      /* an enum of the size of an int */
 SCHEMA_SETTER(schema_set_choice_flag); /* bool: the second of two choices */
 SCHEMA_SETTER(schema_set_u16);
 SCHEMA_SETTER(schema_set_u32);
-SCHEMA_SETTER(schema_set_names);         /* const char ** and count */
-SCHEMA_SETTER(schema_set_addresses);     /* struct prefix * and count */
-SCHEMA_SETTER(schema_set_prefixes);      /* struct prefix * and count */
-SCHEMA_SETTER(schema_set_duration);      /* uint32_t, milliseconds: "500ms", "30s", "5m", "1h" */
-SCHEMA_SETTER(schema_set_foreign);       /* a section of another part: nothing is kept */
-SCHEMA_SETTER(schema_set_foreign_value); /* likewise, a key */
+SCHEMA_SETTER(schema_set_names);     /* const char ** and count */
+SCHEMA_SETTER(schema_set_addresses); /* struct prefix * and count */
+SCHEMA_SETTER(schema_set_prefixes);  /* struct prefix * and count */
+SCHEMA_SETTER(schema_set_duration);  /* uint32_t, milliseconds: "500ms", "30s", "5m", "1h" */
+SCHEMA_SETTER(schema_set_size);      /* uint64_t, bytes: "64MiB" */
+SCHEMA_SETTER(schema_set_foreign);   /* a section of another part: nothing is kept */
 
 #endif

@@ -1,40 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <endian.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "common/siphash.h"
-
-static uint64_t rotate(uint64_t value, unsigned bits)
-{
-	return value << bits | value >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[static 4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-struct siphash siphash_begin(const uint64_t key[static 2])
-{
-	return (struct siphash){{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-	                         key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573}};
-}
-
-void siphash_word(struct siphash *hash, uint64_t word)
-{
-	hash->v[3] ^= word;
-	sip_round(hash->v);
-	hash->v[0] ^= word;
-}
 
 void siphash_bytes(struct siphash *hash, const void *data, size_t size)
 {
@@ -53,15 +22,36 @@ void siphash_bytes(struct siphash *hash, const void *data, size_t size)
 	}
 }
 
-uint64_t siphash_end(struct siphash *hash)
+static uint64_t little_word(const uint8_t *bytes, size_t size)
 {
-	uint64_t *v = hash->v;
+	uint64_t word = 0;
 
-	v[2] ^= 0xff;
-	sip_round(v);
-	sip_round(v);
-	sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	memcpy(&word, bytes, size);
+	return le64toh(word);
+}
+
+static void compress_twice(struct siphash *hash, uint64_t word)
+{
+	hash->v[3] ^= word;
+	siphash_round(hash->v);
+	siphash_round(hash->v);
+	hash->v[0] ^= word;
+}
+
+uint64_t siphash_2_4(const uint8_t key[static 16], const void *data, size_t size)
+{
+	uint64_t words[2] = {little_word(key, 8), little_word(key + 8, 8)};
+	struct siphash hash = siphash_begin(words);
+	const uint8_t *bytes = data;
+	size_t left = size;
+
+	for (; left >= 8; left -= 8, bytes += 8)
+		compress_twice(&hash, little_word(bytes, 8));
+	compress_twice(&hash, little_word(bytes, left) | (uint64_t)size << 56);
+	hash.v[2] ^= 0xff;
+	for (unsigned i = 0; i < 4; i++)
+		siphash_round(hash.v);
+	return hash.v[0] ^ hash.v[1] ^ hash.v[2] ^ hash.v[3];
 }
 
 const uint64_t *siphash_process_key(void)

@@ -27,7 +27,7 @@ static void read_files(struct daemon *daemon)
 	if (changed)
 		daemon_changed(daemon);
 	else
-		sync_keep_copies(&daemon->sync);
+		daemon_keep_copies(daemon);
 }
 
 static void files_cb(uv_poll_t *poll, int status, int events)

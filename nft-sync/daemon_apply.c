@@ -13,6 +13,9 @@
 #define REPAIR_PACE 100 /* milliseconds */
 #define REPAIRS_AT_ONCE 10
 
+/* Not 0 milliseconds: libuv runs such a timer again before it looks at any descriptor. */
+#define COPY_PAUSE 1
+
 static void apply_cb(uv_timer_t *timer);
 
 /* In so many milliseconds at the latest. */
@@ -66,6 +69,8 @@ void daemon_tell_status(struct daemon *daemon)
 
 static void tell_sources(struct daemon *daemon)
 {
+	if (!live_sources_any(&daemon->live))
+		return;
 	if (live_sources_want(&daemon->live, daemon->sync.resolution) < 0)
 		log_text(LOG_LEVEL_ERROR, "sources-not-told", "no memory");
 }
@@ -92,7 +97,13 @@ static bool must_wait(struct daemon *daemon)
 static void keep_cb(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
-	sync_keep_copies(&daemon->sync);
+	if (sync_keep_copy(&daemon->sync))
+		daemon_keep_copies(daemon);
+}
+
+void daemon_keep_copies(struct daemon *daemon)
+{
+	uv_timer_start(&daemon->keep, keep_cb, COPY_PAUSE, 0);
 }
 
 static void applied(struct daemon *daemon, bool tampered)
@@ -104,7 +115,7 @@ static void applied(struct daemon *daemon, bool tampered)
 	notify_ready(daemon->notify);
 	tell_sources(daemon);
 	live_sources_committed(&daemon->live, daemon->sync.resolution);
-	uv_timer_start(&daemon->keep, keep_cb, 0, 0);
+	daemon_keep_copies(daemon);
 }
 
 void daemon_apply(struct daemon *daemon)

@@ -53,4 +53,7 @@ void daemon_sources_changed(void *context);
 void daemon_repair_soon(struct daemon *daemon);
 void daemon_tell_status(struct daemon *daemon);
 
+/* One after the other, with whatever else happens in between. */
+void daemon_keep_copies(struct daemon *daemon);
+
 #endif

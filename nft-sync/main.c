@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "nft-sync/daemon.h"
 #include "nft-sync/draw/image_text.h"
+#include "nft-sync/read_once.h"
 #include "nft-sync/sync.h"
 
 #define EXIT_FAILED 1 /* could not start or apply; --check found something */
@@ -26,9 +27,11 @@ static const char usage[] =
 	"Renders security groups of pods into nftables and keeps them true.\n"
 	"\n"
 	"  --config FILE  configuration (" CONFIG_PATH ")\n"
-	"  --check        load everything, say what is wrong; exit 1 if anything is\n"
+	"  --check        read everything, say what is wrong; exit 1 if anything is\n"
 	"  --print        print the rule set it would apply, as nft reads it; needs no privileges\n"
 	"  --once         apply and exit\n"
+	"                 These three read the API server and EC2 as well, where they are\n"
+	"                 turned on, and fail where that takes longer than 75 s.\n"
 	"  --debug        log more\n"
 	"  --help         this text\n"
 	"\n"
@@ -74,16 +77,23 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return optind == argc ? 0 : -EINVAL;
 }
 
-/* What --check finds goes to standard output, a line each. */
-static unsigned print_findings(const struct sync *sync)
+static void print_source(void *context, const struct source_status *status)
+{
+	unsigned *found = context;
+	if (status->absent || (status->synced && !status->error[0]))
+		return;
+	printf("error: %s: %s: %s\n", status->source, status->what,
+	       status->error[0] ? status->error : "not read");
+	(*found)++;
+}
+
+static unsigned print_files(const struct source_files *source)
 {
 	unsigned found = 0;
-	size_t count = 0;
-	const struct source_file *files = NULL;
-	if (sync->files)
-		files = source_files_list(sync->files, &count);
-	if (sync->files && source_files_problem(sync->files)[0]) {
-		printf("error: %s\n", source_files_problem(sync->files));
+	size_t count;
+	const struct source_file *files = source_files_list(source, &count);
+	if (source_files_problem(source)[0]) {
+		printf("error: %s\n", source_files_problem(source));
 		found++;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -91,13 +101,24 @@ static unsigned print_findings(const struct sync *sync)
 			printf("error: %s\n", files[i].error);
 			found++;
 		}
-	for (size_t i = 0; i < model_document_count(sync->model); i++) {
-		const struct document *document = model_document(sync->model, i);
-		for (size_t j = 0; j < document->warning_count && j < DOCUMENT_WARNINGS_MAX; j++) {
-			printf("warning: %s\n", document->warnings[j]);
-			found++;
-		}
-	}
+	return found;
+}
+
+static unsigned print_warnings(const struct document *document)
+{
+	unsigned found = 0;
+	while (found < document->warning_count && found < DOCUMENT_WARNINGS_MAX)
+		printf("warning: %s\n", document->warnings[found++]);
+	return found;
+}
+
+/* What --check finds goes to standard output, a line each. */
+static unsigned print_findings(const struct sync *sync)
+{
+	unsigned found = sync->files ? print_files(sync->files) : 0;
+	live_sources_each(sync->live, print_source, &found);
+	for (size_t i = 0; i < model_document_count(sync->model); i++)
+		found += print_warnings(model_document(sync->model, i));
 	for (size_t i = 0; i < sync->resolution->problem_count; i++, found++)
 		printf("problem: %s\n", sync->resolution->problems[i]);
 	for (size_t i = 0; i < sync->problem_count; i++, found++)
@@ -109,45 +130,41 @@ static unsigned print_findings(const struct sync *sync)
 static int draw_only(const struct config *config, enum job job, struct error *err)
 {
 	struct sync sync;
-	bool changed;
+	struct read_once once;
 	unsigned found = 0;
 	int r = sync_open(&sync, config, false, err);
 	if (r < 0)
 		return r;
-	r = sync_read_files(&sync, &changed, err);
-	if (r == 0)
-		r = sync_draw(&sync, err);
+	r = read_once(&once, &sync, err);
 	if (r == 0 && job == JOB_PRINT)
 		image_print(sync.drawn, config->nft_sync.table, stdout);
-	if (r == 0 && job == JOB_CHECK)
+	if (job == JOB_CHECK && (r == 0 || r == -ETIMEDOUT)) {
 		found = print_findings(&sync);
+		r = 0;
+	}
+	read_once_close(&once);
 	sync_close(&sync);
 	return r < 0 ? r : (int)found;
 }
 
-static bool has_live_source(const struct config *config)
-{
-	return config->kubernetes.kubeconfig[0] || config->kubernetes.in_cluster ||
-	       config->ec2.enabled;
-}
-
+/* What cannot be read whole leaves the kernel as it is. */
 static int apply_once(const struct config *config, struct error *err)
 {
 	struct sync sync;
+	struct read_once once;
 	bool changed;
-	if (has_live_source(config))
-		return error_set(err, -EOPNOTSUPP,
-		                 "--once reads files only, and would put what they say in the "
-		                 "place of what sources.kubernetes and sources.ec2 say");
 	int r = sync_open(&sync, config, true, err);
 	if (r < 0)
 		return r;
 	r = sync_read_host(&sync, &changed, err);
-	if (r == 0)
-		r = sync_read_files(&sync, &changed, err);
+	if (r < 0)
+		goto close;
+	r = read_once(&once, &sync, err);
 	if (r == 0)
 		r = sync_apply(&sync, err);
 	sync_keep_copies(&sync);
+	read_once_close(&once);
+close:
 	sync_close(&sync);
 	return r;
 }

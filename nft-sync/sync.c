@@ -186,13 +186,13 @@ int sync_configure(struct sync *sync, const struct config *config, struct error 
 	return 0;
 }
 
-void sync_keep_copies(struct sync *sync)
+bool sync_keep_copy(struct sync *sync)
 {
 	char text[1100];
 	size_t count;
 	if (!sync->files)
-		return;
-	source_files_keep_copies(sync->files);
+		return false;
+	bool more = source_files_keep_copy(sync->files);
 	const struct source_file *files = source_files_list(sync->files, &count);
 	for (size_t i = 0; i < count; i++)
 		if (files[i].news)
@@ -200,6 +200,13 @@ void sync_keep_copies(struct sync *sync)
 			          files[i].copy_error[0] ? "copy-not-kept" : "copy-kept",
 			          "file=%s%s", files[i].name,
 			          optional("text", files[i].copy_error, text, sizeof(text)));
+	return more;
+}
+
+void sync_keep_copies(struct sync *sync)
+{
+	while (sync_keep_copy(sync)) {
+	}
 }
 
 int sync_read_host(struct sync *sync, bool *changed, struct error *err)

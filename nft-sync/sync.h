@@ -69,8 +69,10 @@ int sync_configure(struct sync *sync, const struct config *config, struct error 
 
 /* Reads the sources; *changed says whether there is something to resolve anew. */
 int sync_read_files(struct sync *sync, bool *changed, struct error *err);
-/* What can wait until the rules are in force: copies of good documents. */
-void sync_keep_copies(struct sync *sync);
+/* What can wait until the rules are in force: copies of good documents, one a call; true: there
+ * are more. */
+bool sync_keep_copy(struct sync *sync);
+void sync_keep_copies(struct sync *sync); /* all of them */
 int sync_read_host(struct sync *sync, bool *changed, struct error *err);
 /* Reads who else changed the kernel's rule set; *changed: our table. */
 void sync_read_watch(struct sync *sync, bool *changed);

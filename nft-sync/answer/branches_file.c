@@ -8,7 +8,7 @@
 #include "common/file.h"
 #include "common/file_replace.h"
 #include "nft-sync/answer/branches_file.h"
-#include "nft-sync/answer/dns_permission.h"
+#include "nft-sync/judge/dns_permission.h"
 #include "nft-sync/resolve/pod_groups.h"
 #include "nft-sync/resolve/resolve.h"
 
@@ -96,8 +96,11 @@ static bool fill_branch(cJSON *object, const struct branch *branch,
 	       add_addresses(object, branch) && add_groups(object, branch) && add_dns(object, dns);
 }
 
-static cJSON *branches_json(const struct resolution *resolution, const struct model *model)
+static cJSON *branches_json(const struct resolution *resolution, struct model *model)
 {
+	const struct judge_rules rules = {.group = model_judge_group,
+	                                  .prefix_list = model_judge_prefix_list,
+	                                  .context = model};
 	cJSON *array = cJSON_CreateArray();
 
 	for (size_t i = 0; array != NULL && i < resolution->branch_count; i++) {
@@ -105,7 +108,7 @@ static cJSON *branches_json(const struct resolution *resolution, const struct mo
 		cJSON *object = cJSON_CreateObject();
 		struct dns_permission dns;
 
-		dns_permission(resolution, branch, model, &dns);
+		dns_permission(resolution, branch, &rules, &dns);
 		if (object == NULL || !fill_branch(object, branch, &dns) ||
 		    !cJSON_AddItemToArray(array, object)) {
 			cJSON_Delete(object);
@@ -116,7 +119,7 @@ static cJSON *branches_json(const struct resolution *resolution, const struct mo
 	return array;
 }
 
-static char *branches_text(const struct resolution *resolution, const struct model *model)
+static char *branches_text(const struct resolution *resolution, struct model *model)
 {
 	cJSON *array = branches_json(resolution, model);
 	char *text = array != NULL ? cJSON_PrintUnformatted(array) : NULL;
@@ -126,7 +129,7 @@ static char *branches_text(const struct resolution *resolution, const struct mod
 }
 
 int branches_file_write(struct branches_file *file, const struct resolution *resolution,
-                        const struct model *model, struct error *err)
+                        struct model *model, struct error *err)
 {
 	char *branches = branches_text(resolution, model);
 	char *whole = NULL;

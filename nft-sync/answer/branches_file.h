@@ -20,7 +20,7 @@ void branches_file_close(struct branches_file *file); /* accepts NULL; the file 
 
 /* A failure to write is tried again with the next call. */
 int branches_file_write(struct branches_file *file, const struct resolution *resolution,
-                        const struct model *model, struct error *err);
+                        struct model *model, struct error *err);
 
 /*
  * What was in force before a restart, as `previous` of the first resolve(): branches sorted, no

@@ -32,6 +32,7 @@ enum field {
 	FIELD_DESTINATION6,
 	FIELD_PROTOCOL, /* meta l4proto */
 	FIELD_PORT,     /* th dport */
+	FIELD_SOURCE_PORT,
 	FIELD_ICMP_TYPE,
 	FIELD_ICMP_CODE,
 	FIELD_ICMPV6_TYPE,
@@ -104,9 +105,12 @@ enum statement_kind {
 	STATEMENT_MARKED,        /* connection mark has all bits of number */
 	STATEMENT_MARK,          /* sets the bits of number in the connection mark */
 	STATEMENT_COUNTER,
-	STATEMENT_LIMIT, /* at most number packets a second */
-	STATEMENT_LOG,   /* to nflog group number, prefix name */
-	STATEMENT_SNAT,  /* to what the map (a set of DATA_ADDRESS4 or 6) says of the source */
+	STATEMENT_LIMIT,    /* at most number packets a second */
+	STATEMENT_LOG,      /* to nflog group number, prefix name */
+	STATEMENT_PRIORITY, /* the packet has priority number */
+	STATEMENT_RANDOM,   /* one time in number */
+	STATEMENT_DNAT,     /* to address and port low, in a family */
+	STATEMENT_SNAT,     /* to what the map (a set of DATA_ADDRESS4 or 6) says of the source */
 	STATEMENT_VERDICT,
 };
 
@@ -117,6 +121,7 @@ struct statement {
 	uint8_t protocol;
 	uint8_t mask; /* bits that stay of the key's IPv6 address before it is looked up; 0: all */
 	uint16_t low, high;
+	uint8_t address[16];
 	uint32_t number;
 	enum verdict_code verdict;
 	char name[IMAGE_NAME_MAX]; /* set, interface, prefix or chain */
@@ -133,6 +138,7 @@ enum image_hook {
 	HOOK_FORWARD,
 	HOOK_OUTPUT,
 	HOOK_POSTROUTING,
+	HOOK_PREROUTING_NAT,
 	HOOK_POSTROUTING_NAT
 };
 

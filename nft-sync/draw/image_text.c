@@ -22,6 +22,7 @@ static const char *const field_texts[] = {
 	[FIELD_DESTINATION6] = "ip6 daddr",
 	[FIELD_PROTOCOL] = "meta l4proto",
 	[FIELD_PORT] = "th dport",
+	[FIELD_SOURCE_PORT] = "th sport",
 	[FIELD_ICMP_TYPE] = "icmp type",
 	[FIELD_ICMP_CODE] = "icmp code",
 	[FIELD_ICMPV6_TYPE] = "icmpv6 type",
@@ -185,6 +186,14 @@ static const char *protocol_text(uint8_t protocol)
 	return protocol == IPPROTO_TCP ? "tcp" : "udp";
 }
 
+static void print_dnat(FILE *out, const struct statement *s)
+{
+	char text[INET6_ADDRSTRLEN];
+	bool v4 = s->family == AF_INET;
+	inet_ntop(s->family, s->address, text, sizeof(text));
+	fprintf(out, v4 ? "dnat ip to %s:%u" : "dnat ip6 to [%s]:%u", text, s->low);
+}
+
 static void print_statement(FILE *out, const struct statement *s)
 {
 	switch (s->kind) {
@@ -240,6 +249,15 @@ static void print_statement(FILE *out, const struct statement *s)
 	case STATEMENT_LOG:
 		fprintf(out, "log prefix \"%s\" group %u snaplen 128", s->name, s->number);
 		break;
+	case STATEMENT_PRIORITY:
+		fprintf(out, "meta priority %x:%x", s->number >> 16, s->number & 0xffff);
+		break;
+	case STATEMENT_RANDOM:
+		fprintf(out, "numgen random mod %u 0", s->number);
+		break;
+	case STATEMENT_DNAT:
+		print_dnat(out, s);
+		break;
 	case STATEMENT_SNAT:
 		fprintf(out, "snat %s to %s saddr map @%s", s->family == AF_INET ? "ip" : "ip6",
 		        s->family == AF_INET ? "ip" : "ip6", s->name);
@@ -255,6 +273,7 @@ static const char *const hook_texts[] = {
 	[HOOK_FORWARD] = "type filter hook forward",
 	[HOOK_OUTPUT] = "type filter hook output",
 	[HOOK_POSTROUTING] = "type filter hook postrouting",
+	[HOOK_PREROUTING_NAT] = "type nat hook prerouting",
 	[HOOK_POSTROUTING_NAT] = "type nat hook postrouting",
 };
 

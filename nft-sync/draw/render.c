@@ -8,6 +8,7 @@
 #include "nft-sync/draw/names.h"
 #include "nft-sync/draw/render.h"
 #include "nft-sync/draw/render_chains.h"
+#include "nft-sync/draw/render_dns.h"
 #include "nft-sync/draw/rule_cache.h"
 #include "nft-sync/judge/judge.h"
 
@@ -421,6 +422,9 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 {
 	char egress[IMAGE_NAME_MAX];
 	char ingress[IMAGE_NAME_MAX];
+	const struct judge_rules rules = {.group = model_judge_group,
+	                                  .prefix_list = model_judge_prefix_list,
+	                                  .context = model};
 	struct chain_plan plan = {.config = r->resolution->config,
 	                          .primary_interface = r->resolution->primary_interface,
 	                          .node_chains = {ingress, egress},
@@ -435,6 +439,8 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 		status = add_neighbour_set(r);
 	if (status == 0)
 		status = add_exempt_sets(r);
+	if (status == 0)
+		status = render_dns(r->resolution, &rules, r->image);
 	if (status == 0)
 		status = add_counting_sets(r);
 	if (status == 0)

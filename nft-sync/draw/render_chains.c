@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/dns_packet.h"
 #include "nft-sync/draw/names.h"
 #include "nft-sync/draw/render_chains.h"
 #include "nft-sync/draw/statement.h"
@@ -193,8 +194,36 @@ static void allow_hairpin(const struct drawing *drawing, struct image_chain *cha
 		             VERDICT_GOTO, exempt);
 }
 
+/* Queries to the cache on this node. */
+static void ask_dns(struct image_chain *chain)
+{
+	verdict_map(image_chain_rule(chain), SET_DNS4, FIELD_DESTINATION4, FIELD_PROTOCOL,
+	            FIELD_PORT);
+	verdict_map(image_chain_rule(chain), SET_DNS6, FIELD_DESTINATION6, FIELD_PROTOCOL,
+	            FIELD_PORT);
+}
+
+/*
+ * The node's cache refuses who may not ask, with a reason (REFUSED, EDE 18), which is better than
+ * silence: where it is there to do so, the query is let through to it. It says that it is there in
+ * the packet's priority, which no pod can set. That the packet is untracked would say too little: a
+ * cache that knows no modes makes it so, too, and so do rules that a dead one has left.
+ */
+static void draw_dns(struct drawing *drawing, const char *name, const char *permitted)
+{
+	struct image_chain *chain = begin(name, "who may ask the cluster's DNS may ask its cache");
+	give_verdict(
+		match_set(image_chain_rule(chain), permitted, FIELD_IN, FIELD_NONE, FIELD_NONE),
+		VERDICT_GOTO, CHAIN_DNS_PERMITTED);
+	give_verdict(count_packets(match_priority(image_chain_rule(chain), DNS_PACKET_PRIORITY)),
+	             VERDICT_RETURN, "");
+	go_to(chain, "drop-egress-" DROP_RULES);
+	end(drawing, chain);
+}
+
 /* Exempt services serve new flows only: an answer that looks like one is judged. */
-static void draw_exempt_egress(struct drawing *drawing, const char *name, const char *next)
+static void draw_exempt_egress(struct drawing *drawing, const char *name, const char *next,
+                               bool dns)
 {
 	struct image_chain *chain = begin(name, "what EC2 never filters");
 	allow_hairpin(drawing, chain, "exempt-hairpin-egress");
@@ -203,6 +232,8 @@ static void draw_exempt_egress(struct drawing *drawing, const char *name, const 
 	            FIELD_PORT);
 	verdict_map(image_chain_rule(chain), SET_EXEMPT6, FIELD_DESTINATION6, FIELD_PROTOCOL,
 	            FIELD_PORT);
+	if (dns)
+		ask_dns(chain);
 	if (drawing->plan->config->exempt[EXEMPT_DHCP]) {
 		give_verdict(match_udp_ports(image_chain_rule(chain), AF_INET, DHCP4_CLIENT,
 		                             DHCP4_SERVER),
@@ -280,11 +311,14 @@ static void draw_from_node(struct drawing *drawing)
 {
 	struct image_chain *chain = begin("standard-from-node", "from the node itself");
 	ask_first(drawing, chain, DIRECTION_INGRESS);
+	give_verdict(match_reply(image_chain_rule(chain)), VERDICT_GOTO, "standard-ingress-judge");
 	if (drawing->plan->config->exempt[EXEMPT_NODE_PROBE]) {
-		give_verdict(match_reply(image_chain_rule(chain)), VERDICT_GOTO,
-		             "standard-ingress-judge");
 		go_to(chain, "exempt-node-probe");
 	} else {
+		verdict_map(image_chain_rule(chain), SET_DNS_ANSWERS4, FIELD_SOURCE4,
+		            FIELD_PROTOCOL, FIELD_SOURCE_PORT);
+		verdict_map(image_chain_rule(chain), SET_DNS_ANSWERS6, FIELD_SOURCE6,
+		            FIELD_PROTOCOL, FIELD_SOURCE_PORT);
 		go_to(chain, "standard-ingress-judge");
 	}
 	end(drawing, chain);
@@ -386,7 +420,10 @@ static void draw_standard(struct drawing *drawing)
 {
 	draw_egress(drawing, "standard-egress", "mode standard, from the pod",
 	            "standard-egress-exempt");
-	draw_exempt_egress(drawing, "standard-egress-exempt", "standard-egress-judge");
+	draw_exempt_egress(drawing, "standard-egress-exempt", "standard-egress-judge", true);
+	draw_dns(drawing, CHAIN_DNS_UDP, SET_DNS_UDP);
+	draw_dns(drawing, CHAIN_DNS_TCP, SET_DNS_TCP);
+	draw_exemption(drawing, CHAIN_DNS_PERMITTED, CHAIN_PERMIT_EGRESS);
 	draw_judge(drawing, "standard-egress-judge", DIRECTION_EGRESS, true);
 	draw_ingress(drawing, "standard-ingress", "mode standard, to the pod",
 	             "standard-ingress-exempt");
@@ -402,7 +439,7 @@ static void draw_strict(struct drawing *drawing)
 	draw_path(drawing, "strict-egress-path", "strict-egress-exempt", "drop-egress-" DROP_PATH);
 	draw_egress(drawing, "routed-egress", "mode strict without a device, from the pod",
 	            "strict-egress-exempt");
-	draw_exempt_egress(drawing, "strict-egress-exempt", "strict-egress-judge");
+	draw_exempt_egress(drawing, "strict-egress-exempt", "strict-egress-judge", false);
 	draw_judge(drawing, "strict-egress-judge", DIRECTION_EGRESS, false);
 	draw_ingress(drawing, "strict-ingress", "mode strict, to the pod", "strict-ingress-path");
 	draw_path(drawing, "strict-ingress-path", "strict-ingress-exempt",

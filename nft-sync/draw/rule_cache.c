@@ -126,15 +126,27 @@ void rule_cache_end(struct rule_cache *cache)
 	peer_chains_tidy(cache->peer_chains);
 }
 
+/* All rules of all groups are digested when one has changed: a word at a time, not a byte. */
+static uint64_t digest_word(uint64_t digest, uint64_t word)
+{
+	digest = (digest ^ word) * 0x9e3779b97f4a7c15ULL;
+	return digest ^ digest >> 32;
+}
+
+static uint64_t digest_prefix(uint64_t digest, const struct prefix *prefix)
+{
+	uint64_t halves[2];
+	_Static_assert(sizeof(halves) == sizeof(prefix->address), "an address is two words");
+	memcpy(halves, prefix->address, sizeof(halves));
+	digest = digest_word(digest, (uint64_t)prefix->family << 8 | prefix->length);
+	return digest_word(digest_word(digest, halves[0]), halves[1]);
+}
+
 static uint64_t digest_list(uint64_t digest, const struct prefix_list *list)
 {
-	for (size_t i = 0; list && i < list->entry_count; i++) {
-		digest = digest_u64(digest, (uint64_t)list->entries[i].family << 8 |
-		                                    list->entries[i].length);
-		digest = digest_bytes(digest, list->entries[i].address,
-		                      sizeof(list->entries[i].address));
-	}
-	return digest_u64(digest, list ? list->entry_count + 1 : 0);
+	for (size_t i = 0; list && i < list->entry_count; i++)
+		digest = digest_prefix(digest, &list->entries[i]);
+	return digest_word(digest, list ? list->entry_count + 1 : 0);
 }
 
 static uint64_t digest_rules(const struct model *model, const struct security_group *group,
@@ -143,13 +155,11 @@ static uint64_t digest_rules(const struct model *model, const struct security_gr
 	uint64_t digest = DIGEST_START;
 	for (size_t i = 0; i < group->rule_count[direction]; i++) {
 		const struct sg_rule *rule = &group->rules[direction][i];
-		digest = digest_u64(digest, (uint64_t)(uint16_t)rule->protocol << 32 |
-		                                    (uint32_t)rule->peer);
-		digest = digest_u64(digest,
-		                    (uint64_t)(uint32_t)rule->from << 32 | (uint32_t)rule->to);
-		digest = digest_u64(digest,
-		                    (uint64_t)rule->prefix.family << 8 | rule->prefix.length);
-		digest = digest_bytes(digest, rule->prefix.address, sizeof(rule->prefix.address));
+		digest = digest_word(digest, (uint64_t)(uint16_t)rule->protocol << 32 |
+		                                     (uint32_t)rule->peer);
+		digest = digest_word(digest,
+		                     (uint64_t)(uint32_t)rule->from << 32 | (uint32_t)rule->to);
+		digest = digest_prefix(digest, &rule->prefix);
 		if (rule->peer_id)
 			digest = digest_text(digest, rule->peer_id);
 		if (rule->peer == RULE_PEER_PREFIX_LIST)

@@ -42,9 +42,16 @@ static uint64_t digest_peer(uint64_t digest, const struct peer_group *peer,
 	return digest;
 }
 
+/*
+ * How rules are drawn. It changes when the same rules become other sets: then an upgrade builds
+ * them beside those of the version before and swaps them in, as no set can be changed into another
+ * one.
+ */
+#define DRAWING 2
+
 uint64_t rule_image_digest(const struct rule_set *set, const struct member_image *const *members)
 {
-	uint64_t digest = DIGEST_START;
+	uint64_t digest = digest_u64(DIGEST_START, DRAWING);
 	for (size_t i = 0; i < set->set_count; i++)
 		digest = digest_box_set(digest, &set->sets[i]);
 	for (size_t i = 0; i < set->peer_count; i++)
@@ -193,6 +200,7 @@ int rule_image_make(const struct rule_set *set, const struct member_image *const
 		r = make_peer_sets(&making);
 	if (r == 0)
 		r = make_chain(&making);
+	free(making.layouts);
 	if (r < 0) {
 		rule_image_free(making.image);
 		return r;

@@ -6,6 +6,8 @@
 
 #include "nft-sync/draw/rule_image.h"
 
+struct box_layout;
+
 struct making {
 	struct rule_image *image;
 	const struct rule_set *rules;
@@ -16,6 +18,7 @@ struct making {
 	const char *groups; /* for comments */
 	char prefix[64];    /* of all names: "rules-egress-0123456789abcdef" */
 	size_t set_capacity, chain_capacity;
+	struct box_layout *layouts; /* one for each set of boxes, made by make_box_sets() */
 };
 
 /* The fields of a packet that a class is judged by, besides the peer's address. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "nft-sync/draw/statement.h"
@@ -149,6 +150,24 @@ struct image_rule *snat_by_map(struct image_rule *rule, const char *map, uint8_t
 	statement->fields[0] = family == AF_INET ? FIELD_SOURCE4 : FIELD_SOURCE6;
 	set_name(statement, map);
 	return rule;
+}
+
+struct image_rule *match_priority(struct image_rule *rule, uint32_t priority)
+{
+	return with_number(rule, STATEMENT_PRIORITY, priority);
+}
+
+struct image_rule *match_randomly(struct image_rule *rule, uint32_t times)
+{
+	return with_number(rule, STATEMENT_RANDOM, times);
+}
+
+void dnat_to(struct image_rule *rule, const struct prefix *address, uint16_t port)
+{
+	struct statement *statement = add(rule, STATEMENT_DNAT);
+	statement->family = address->family;
+	memcpy(statement->address, address->address, sizeof(statement->address));
+	statement->low = port;
 }
 
 void give_verdict(struct image_rule *rule, enum verdict_code code, const char *chain)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/node_local.h"
+#include "nft-sync/judge/dns_permission.h"
 #include "nft-sync/judge/explain.h"
 #include "nft-sync/judge/near_rule.h"
 #include "nft-sync/judge/way.h"
@@ -167,6 +169,22 @@ static int parse_what(struct explanation *e, struct error *err)
 	return 0;
 }
 
+/* A strict pod's query to the node-local address is led to the cluster's servers before it is
+ * judged: to any of them, the first one stands for all. */
+static void lead_strict_dns(struct explanation *e)
+{
+	struct packet *packet = &e->packet;
+	const struct resolution *resolution = e->facts->resolution;
+	const struct dns_server *server;
+	if (!e->source || e->source->mode != MODE_STRICT || !dns_is_query(resolution, packet) ||
+	    !address_is_node_local(&packet->destination) ||
+	    !dns_led_server(resolution, packet->destination.family, 0, &server))
+		return;
+	packet->destination = server->address;
+	packet->port = packet->protocol == IPPROTO_UDP ? server->udp_port : server->tcp_port;
+	e->destination = resolution_branch_at(resolution, &packet->destination);
+}
+
 static struct judge_rules rules_of(const struct explanation *e)
 {
 	return (struct judge_rules){.group = model_judge_group,
@@ -249,6 +267,8 @@ static void rule_sentence(const struct judgement *j, char *text, size_t size)
 
 static const char *const reason_texts[] = {
 	[REASON_NOT_OURS] = "not ours",
+	[REASON_DNS] = "allowed: its groups allow DNS to the cluster's servers, and so to their "
+		       "cache on the node",
 	[REASON_NEIGHBOUR] = "allowed: IPv6 neighbour discovery",
 	[REASON_SOURCE] = "dropped: the source is not an address of the pod (source/dest check)",
 	[REASON_PATH] = "dropped: a strict pod exchanges packets with its own branch device only",
@@ -302,10 +322,17 @@ static void add_nearest(cJSON *object, const struct explanation *e, const struct
 	const struct judge_rules rules = rules_of(e);
 	char text[NEAR_TEXT_MAX];
 	struct near_rule near;
+	struct packet packet = e->packet;
+	const struct dns_server *server;
 	if (j->reason != REASON_NO_RULE && j->reason != REASON_NODE_NO_RULE)
 		return;
+	/* No rule for the cache's own address would have helped. */
+	if (j->direction == DIRECTION_EGRESS && j->branch->mode == MODE_STANDARD &&
+	    dns_is_query(e->facts->resolution, &packet) &&
+	    dns_led_server(e->facts->resolution, packet.destination.family, 0, &server))
+		packet.destination = server->address;
 	const struct near_question question =
-		near_question_of(e->facts->resolution, &rules, &e->packet, j->branch, j->direction,
+		near_question_of(e->facts->resolution, &rules, &packet, j->branch, j->direction,
 	                         j->reason == REASON_NODE_NO_RULE);
 	if (near_rule_find(&question, &near))
 		cJSON_AddStringToObject(object, "nearest", near_rule_text(&question, &near, text));
@@ -384,6 +411,7 @@ int explain(const struct explain_request *request, const struct explain_facts *f
 		r = parse_what(&e, err);
 	if (r < 0)
 		return r;
+	lead_strict_dns(&e);
 	find_passes(&e);
 	*ret = answer(&e);
 	return *ret ? 0 : error_set(err, -ENOMEM, "no memory");

@@ -2,7 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "nft-sync/judge/judge.h"
+#include "nft-sync/judge/dns_permission.h"
 #include "nft-sync/judge/rule_match.h"
 
 #define ND_FIRST 133 /* router solicitation */
@@ -147,6 +147,29 @@ static bool judge_exempt(const struct end *end)
 	return false;
 }
 
+/*
+ * The cache on this node asks the cluster's servers in the pod's place: who may ask them may ask
+ * it. A rule for the address that it listens on is not asked for, and does not help.
+ */
+static bool judge_dns(const struct end *end)
+{
+	const struct branch *branch = end->judgement->branch;
+	const struct packet *packet = end->packet;
+	struct dns_permission dns;
+
+	if (branch->mode != MODE_STANDARD || packet->answer)
+		return false;
+	if (end->judgement->direction == DIRECTION_INGRESS)
+		return end->other[0] == '\0' && dns_is_answer(end->resolution, packet) &&
+		       settle(end, true, REASON_DNS);
+	if (!dns_is_query(end->resolution, packet))
+		return false;
+	dns_permission(end->resolution, branch, end->rules, &dns);
+	if (packet->protocol == IPPROTO_UDP ? dns.udp : dns.tcp)
+		return settle(end, true, REASON_DNS);
+	return settle(end, false, REASON_NO_RULE);
+}
+
 static bool node_groups_are_known(const struct end *end)
 {
 	for (size_t i = 0; i < end->resolution->node_group_count; i++) {
@@ -219,8 +242,8 @@ static bool judge_groups(const struct end *end)
 
 /* In the order in which the kernel's chains ask; each says whether that settles it. */
 static bool (*const steps[])(const struct end *end) = {
-	judge_neighbour, judge_claimed,     judge_source, judge_path,
-	judge_exempt,    judge_node_groups, judge_closed, judge_groups,
+	judge_neighbour, judge_claimed,     judge_source, judge_path,   judge_exempt,
+	judge_dns,       judge_node_groups, judge_closed, judge_groups,
 };
 
 static void judge_end(const struct resolution *resolution, const struct judge_rules *rules,
@@ -264,11 +287,17 @@ void judge(const struct resolution *resolution, const struct judge_rules *rules,
 const char *verdict_reason_name(enum verdict_reason reason)
 {
 	static const char *const names[] = {
-		[REASON_NOT_OURS] = "not-ours", [REASON_RULE] = "rule",
-		[REASON_EXEMPT] = "exempt",     [REASON_NEIGHBOUR] = "neighbour",
-		[REASON_SOURCE] = "source",     [REASON_PATH] = "path",
-		[REASON_NO_RULE] = "rules",     [REASON_NODE_NO_RULE] = "node-groups",
-		[REASON_CLOSED] = "closed",     [REASON_CLAIMED] = "claimed",
+		[REASON_NOT_OURS] = "not-ours",
+		[REASON_RULE] = "rule",
+		[REASON_EXEMPT] = "exempt",
+		[REASON_NEIGHBOUR] = "neighbour",
+		[REASON_SOURCE] = "source",
+		[REASON_PATH] = "path",
+		[REASON_DNS] = "dns",
+		[REASON_NO_RULE] = "rules",
+		[REASON_NODE_NO_RULE] = "node-groups",
+		[REASON_CLOSED] = "closed",
+		[REASON_CLAIMED] = "claimed",
 	};
 
 	return names[reason];

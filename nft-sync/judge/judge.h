@@ -30,9 +30,10 @@ struct packet {
 };
 
 enum verdict_reason {
-	REASON_NOT_OURS,     /* no end: permitted */
-	REASON_RULE,         /* permitted by a rule */
-	REASON_EXEMPT,       /* permitted by an exemption */
+	REASON_NOT_OURS, /* no end: permitted */
+	REASON_RULE,     /* permitted by a rule */
+	REASON_EXEMPT,   /* permitted by an exemption */
+	REASON_DNS, /* permitted: it may ask the cluster's DNS servers, and so their cache here */
 	REASON_NEIGHBOUR,    /* permitted: IPv6 neighbour discovery */
 	REASON_SOURCE,       /* dropped: source/dest check */
 	REASON_PATH,         /* dropped: strict path */

@@ -157,6 +157,7 @@ static const struct {
 	{FIELD_DESTINATION6, false, NFT_PAYLOAD_NETWORK_HEADER, 24, AF_INET6, 0},
 	{FIELD_PROTOCOL, true, NFT_META_L4PROTO, 0, 0, 0},
 	{FIELD_PORT, false, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 0, 0},
+	{FIELD_SOURCE_PORT, false, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 0, 0},
 	{FIELD_ICMP_TYPE, false, NFT_PAYLOAD_TRANSPORT_HEADER, 0, AF_INET, IPPROTO_ICMP},
 	{FIELD_ICMP_CODE, false, NFT_PAYLOAD_TRANSPORT_HEADER, 1, AF_INET, IPPROTO_ICMP},
 	{FIELD_ICMPV6_TYPE, false, NFT_PAYLOAD_TRANSPORT_HEADER, 0, AF_INET6, IPPROTO_ICMPV6},
@@ -327,6 +328,53 @@ static void make_snat(struct maker *maker, const struct statement *s)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_MAP_IPS);
 }
 
+static void make_priority(struct maker *maker, const struct statement *s)
+{
+	make_meta(maker, NFT_META_PRIORITY, NFT_REG_1);
+	make_compare(maker, NFT_CMP_EQ, &s->number, sizeof(s->number));
+}
+
+static void make_random(struct maker *maker, const struct statement *s)
+{
+	uint32_t zero = 0;
+	struct nftnl_expr *e = expression(maker, "numgen");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, s->number);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_OFFSET, 0);
+	make_compare(maker, NFT_CMP_EQ, &zero, sizeof(zero));
+}
+
+static void make_value(struct maker *maker, uint32_t to, const void *data, uint32_t length)
+{
+	struct nftnl_expr *e = expression(maker, "immediate");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, to);
+	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, data, length);
+}
+
+static void make_dnat(struct maker *maker, const struct statement *s)
+{
+	bool v4 = s->family == AF_INET;
+	uint16_t port = htons(s->low);
+	make_value(maker, NFT_REG_1, s->address, v4 ? 4 : 16);
+	make_value(maker, NFT_REG_2, &port, sizeof(port));
+	struct nftnl_expr *e = expression(maker, "nat");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_2);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MAX, NFT_REG_2);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FLAGS,
+	                   NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED);
+}
+
 static void make_verdict(struct maker *maker, const struct statement *s)
 {
 	static const uint32_t codes[] = {
@@ -395,6 +443,15 @@ static void make_statement(struct maker *maker, const struct statement *s)
 		break;
 	case STATEMENT_LOG:
 		make_log(maker, s);
+		break;
+	case STATEMENT_PRIORITY:
+		make_priority(maker, s);
+		break;
+	case STATEMENT_RANDOM:
+		make_random(maker, s);
+		break;
+	case STATEMENT_DNAT:
+		make_dnat(maker, s);
 		break;
 	case STATEMENT_SNAT:
 		make_snat(maker, s);

@@ -112,6 +112,7 @@ static const struct {
 	{HOOK_FORWARD, NF_INET_FORWARD, "filter"},
 	{HOOK_OUTPUT, NF_INET_LOCAL_OUT, "filter"},
 	{HOOK_POSTROUTING, NF_INET_POST_ROUTING, "filter"},
+	{HOOK_PREROUTING_NAT, NF_INET_PRE_ROUTING, "nat"},
 	{HOOK_POSTROUTING_NAT, NF_INET_POST_ROUTING, "nat"},
 };
 #define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
@@ -126,7 +127,10 @@ uint32_t nft_hook_number(enum image_hook hook)
 
 const char *nft_hook_type(enum image_hook hook)
 {
-	return hook == HOOK_POSTROUTING_NAT ? "nat" : "filter";
+	for (size_t i = 0; i < HOOKS; i++)
+		if (hooks[i].hook == hook)
+			return hooks[i].type;
+	return "filter";
 }
 
 enum image_hook nft_hook_of(uint32_t number, const char *type)

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "nft-sync/model/pool.h"
 #include "nft-sync/model/remote_pods.h"
 #include "nft-sync/model/workload.h"
 
-/* The name and the ENI's id ("" = none) stand behind the addresses. */
+/* The ENI's id ("" = none) stands behind the addresses. */
 struct remote_pod {
-	struct index_entry index; /* first: the index hands out entries */
+	struct id_entry entry; /* first: the index hands out entries */
 	LIST_ENTRY(remote_pod) due;
 	struct workload *workload;
 	struct group_ids *applied; /* of which it is a member now; NULL = of none */
 	uint64_t digest;           /* as it was put; 0: none was given */
+	uint32_t ids[2];           /* namespace and name */
 	uint32_t round;            /* the list that it was last in */
-	bool is_due;               /* what it is a member of is to be worked out */
-	bool gone;                 /* it is in no index any more, and waits for that only */
+	bool is_due : 1;           /* what it is a member of is to be worked out */
+	bool gone : 1;             /* it is in no index any more, and waits for that only */
 	uint8_t address_count;
 	struct prefix addresses[];
 };
@@ -24,7 +27,10 @@ struct remote_pod {
 LIST_HEAD(due_pods, remote_pod);
 
 struct remote_pods {
-	struct index pods;
+	struct pool pool;
+	struct strings strings;
+	struct group_lists lists;
+	struct id_index pods;
 	struct workloads workloads;
 	struct due_pods due;
 	uint32_t round;
@@ -37,21 +43,34 @@ struct change {
 	struct group_ids *groups;
 };
 
-static const char *name_of(const struct remote_pod *pod)
+static struct id_key key_of(const struct id_entry *entry)
 {
-	return pod->index.key.second;
+	const void *at = entry;
+	const struct remote_pod *pod = at;
+
+	return (struct id_key){pod->ids, 2};
 }
 
 static const char *eni_of(const struct remote_pod *pod)
 {
-	return name_of(pod) + pod->index.key.second_size + 1;
+	const void *behind = &pod->addresses[pod->address_count];
+
+	return behind;
+}
+
+/* sizeof() would leave a gap before the addresses. */
+static size_t size_of(size_t address_count, const char *eni)
+{
+	return offsetof(struct remote_pod, addresses) + address_count * sizeof(struct prefix) +
+	       strlen(eni) + 1;
 }
 
 static struct remote_pod *find(const struct remote_pods *remotes, const char *namespace,
                                const char *name)
 {
-	const struct index_key key = index_key_strings(0, namespace, name);
-	void *entry = index_first(&remotes->pods, &key);
+	const uint32_t ids[] = {strings_find(&remotes->strings, namespace),
+	                        strings_find(&remotes->strings, name)};
+	void *entry = id_index_find(&remotes->pods, (struct id_key){ids, 2});
 
 	return entry;
 }
@@ -76,14 +95,15 @@ static void pod_free(struct remote_pods *remotes, struct remote_pod *pod)
 {
 	set_done(pod);
 	workload_unref(&remotes->workloads, pod->workload);
-	group_ids_unref(pod->applied);
-	free(pod);
+	group_ids_unref(&remotes->lists, pod->applied);
+	strings_unref_all(&remotes->strings, pod->ids, 2);
+	pool_give(&remotes->pool, pod, size_of(pod->address_count, eni_of(pod)));
 }
 
 /* Out of the index; it stays as long as it is a member of groups. */
 static void retire(struct remote_pods *remotes, struct remote_pod *pod)
 {
-	index_remove(&remotes->pods, &pod->index);
+	id_index_remove(&remotes->pods, &pod->entry);
 	remotes->generation++;
 	pod->gone = true;
 	if (pod->applied != NULL)
@@ -92,38 +112,49 @@ static void retire(struct remote_pods *remotes, struct remote_pod *pod)
 		pod_free(remotes, pod);
 }
 
-static struct remote_pod *pod_new(const struct pod *pod, struct workload *workload)
+static int ref_ids(struct remote_pods *remotes, const struct pod *pod, uint32_t ids[static 2])
+{
+	int ret = strings_ref(&remotes->strings, pod->namespace, &ids[0]);
+
+	if (ret < 0)
+		return ret;
+	ret = strings_ref(&remotes->strings, pod->name, &ids[1]);
+	if (ret < 0)
+		strings_unref(&remotes->strings, ids[0]);
+	return ret;
+}
+
+static int pod_new(struct remote_pods *remotes, const struct pod *pod, struct remote_pod **ret)
 {
 	size_t count;
 	const struct prefix *addresses = pod_addresses(pod, &count);
 	const char *eni = pod->eni != NULL ? pod->eni->id : "";
-	size_t name_length = strlen(pod->name);
-	size_t eni_length = strlen(eni);
-	size_t size = sizeof(struct remote_pod) + count * sizeof(struct prefix);
-	struct remote_pod *ret = malloc(size + name_length + 1 + eni_length + 1);
+	size_t size = size_of(count, eni);
+	struct remote_pod *new = pool_take(&remotes->pool, size);
+	int r = new != NULL ? ref_ids(remotes, pod, new->ids) : -ENOMEM;
 
-	if (ret == NULL)
-		return NULL;
-
-	char *name = (char *)ret + size;
-
-	*ret = (struct remote_pod){.workload = workload, .address_count = (uint8_t)count};
-	memcpy(ret->addresses, addresses, count * sizeof(struct prefix));
-	memcpy(name, pod->name, name_length + 1);
-	memcpy(name + name_length + 1, eni, eni_length + 1);
-	ret->index.key = index_key_strings(0, workload->text, name);
-	return ret;
+	if (r < 0) {
+		if (new != NULL)
+			pool_give(&remotes->pool, new, size);
+		return r;
+	}
+	new->address_count = (uint8_t)count;
+	memcpy(new->addresses, addresses, count * sizeof(struct prefix));
+	memcpy(&new->addresses[count], eni, strlen(eni) + 1);
+	*ret = new;
+	return 0;
 }
 
-static bool is_same(const struct remote_pod *old, const struct pod *pod,
-                    const struct workload *workload)
+static bool is_same(const struct remote_pods *remotes, const struct remote_pod *old,
+                    const struct pod *pod)
 {
 	size_t count;
 	const struct prefix *addresses = pod_addresses(pod, &count);
 
-	return old->workload == workload && old->address_count == count &&
+	return old->address_count == count &&
 	       memcmp(old->addresses, addresses, count * sizeof(struct prefix)) == 0 &&
-	       strcmp(eni_of(old), pod->eni != NULL ? pod->eni->id : "") == 0;
+	       strcmp(eni_of(old), pod->eni != NULL ? pod->eni->id : "") == 0 &&
+	       workload_is_of(&remotes->workloads, old->workload, pod);
 }
 
 static bool can_be_member(const struct pod *pod)
@@ -139,21 +170,38 @@ static int replace(struct remote_pods *remotes, struct remote_pod *old, const st
                    uint64_t digest, struct workload *workload)
 {
 	struct remote_pod *new = NULL;
+	int ret = id_index_reserve(&remotes->pods);
 
-	if (index_reserve(&remotes->pods, 1) == 0)
-		new = pod_new(pod, workload);
+	if (ret == 0)
+		ret = pod_new(remotes, pod, &new);
 	if (new == NULL) {
 		workload_unref(&remotes->workloads, workload);
-		return -ENOMEM;
+		return ret;
 	}
+	new->workload = workload;
 	new->round = remotes->round;
 	new->digest = digest;
 	if (old != NULL)
 		retire(remotes, old);
-	index_insert(&remotes->pods, &new->index);
+	id_index_insert(&remotes->pods, &new->entry);
 	remotes->generation++;
 	set_due(remotes, new);
 	return 0;
+}
+
+static int put(struct remote_pods *remotes, struct remote_pod *old, const struct pod *pod,
+               uint64_t digest)
+{
+	struct workload *workload;
+	int ret;
+
+	if (old != NULL && is_same(remotes, old, pod)) {
+		old->round = remotes->round;
+		old->digest = digest;
+		return 0;
+	}
+	ret = workload_of(&remotes->workloads, pod, &workload);
+	return ret < 0 ? ret : replace(remotes, old, pod, digest, workload);
 }
 
 bool remote_pods_same(struct remote_pods *remotes, const char *namespace, const char *name,
@@ -171,7 +219,7 @@ int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, uint64_t
                     struct error *err)
 {
 	struct remote_pod *old = find(remotes, pod->namespace, pod->name);
-	struct workload *workload;
+	int ret;
 
 	if (!can_be_member(pod)) {
 		(void)remote_pods_remove(remotes, pod->namespace, pod->name);
@@ -182,15 +230,14 @@ int remote_pods_put(struct remote_pods *remotes, const struct pod *pod, uint64_t
 		                 "more than %d pods of other nodes: those beyond are members of no "
 		                 "security group",
 		                 REMOTE_PODS_MAX);
-	workload = workload_of(&remotes->workloads, pod);
-	if (workload != NULL && old != NULL && is_same(old, pod, workload)) {
-		workload_unref(&remotes->workloads, workload);
-		old->round = remotes->round;
-		old->digest = digest;
-		return 0;
-	}
-	if (workload == NULL || replace(remotes, old, pod, digest, workload) < 0)
-		return error_set(err, -ENOMEM, "pod %s/%s of another node: out of memory",
+	ret = put(remotes, old, pod, digest);
+	if (ret == -ENAMETOOLONG)
+		return error_set(err, ret,
+		                 "pod %.64s/%.64s of another node: a name or label is longer than "
+		                 "%d bytes",
+		                 pod->namespace, pod->name, STRING_MAX);
+	if (ret < 0)
+		return error_set(err, ret, "pod %s/%s of another node: out of memory",
 		                 pod->namespace, pod->name);
 	return 0;
 }
@@ -229,7 +276,7 @@ static void visit_all(struct remote_pods *remotes,
 		while (entry != NULL) {
 			struct remote_pod *pod = entry;
 
-			entry = pod->index.next;
+			entry = pod->entry.next;
 			visit(remotes, pod);
 		}
 	}
@@ -269,22 +316,24 @@ static int wanted_groups(struct remote_pods *remotes, const struct pod_groups_in
 		return 0;
 	if (eni[0] != '\0')
 		interface = model_interface(input->model, eni);
-	if (interface != NULL) {
-		*ret = group_ids_new(interface->groups, interface->group_count);
-		return *ret != NULL ? 0 : -ENOMEM;
-	}
+	if (interface != NULL)
+		return group_ids_of(&remotes->lists, interface->groups, interface->group_count,
+		                    ret);
 	if (workload_groups(&remotes->workloads, pod->workload, input, stamp, &groups) < 0)
 		return -ENOMEM;
 	*ret = group_ids_ref(groups);
 	return 0;
 }
 
-static void add_memberships(struct member_batch *batch, const struct remote_pod *pod,
-                            const struct group_ids *groups, int by)
+static void add_memberships(const struct remote_pods *remotes, struct member_batch *batch,
+                            const struct remote_pod *pod, const struct group_ids *groups, int by)
 {
-	for (size_t g = 0; groups != NULL && g < groups->count; g++)
+	for (size_t g = 0; groups != NULL && g < groups->count; g++) {
+		const char *id = strings_text(&remotes->strings, groups->ids[g]);
+
 		for (size_t a = 0; a < pod->address_count; a++)
-			member_batch_add(batch, groups->ids[g], &pod->addresses[a], by);
+			member_batch_add(batch, id, &pod->addresses[a], by);
+	}
 }
 
 static int stage_pod(struct remote_pods *remotes, const struct pod_groups_input *input,
@@ -296,19 +345,19 @@ static int stage_pod(struct remote_pods *remotes, const struct pod_groups_input 
 
 	if (wanted_groups(remotes, input, stamp, pod, &groups) < 0)
 		return -ENOMEM;
-	if (!pod->gone && group_ids_equal(pod->applied, groups)) {
-		group_ids_unref(groups);
+	if (!pod->gone && pod->applied == groups) {
+		group_ids_unref(&remotes->lists, groups);
 		set_done(pod);
 		return 0;
 	}
 	change = vector_push(changes);
 	if (change == NULL) {
-		group_ids_unref(groups);
+		group_ids_unref(&remotes->lists, groups);
 		return -ENOMEM;
 	}
 	*change = (struct change){pod, groups};
-	add_memberships(batch, pod, pod->applied, -1);
-	add_memberships(batch, pod, groups, 1);
+	add_memberships(remotes, batch, pod, pod->applied, -1);
+	add_memberships(remotes, batch, pod, groups, 1);
 	return 0;
 }
 
@@ -319,7 +368,7 @@ static void commit(struct remote_pods *remotes, const struct vector *changes)
 	for (size_t i = 0; i < changes->count; i++) {
 		struct remote_pod *pod = items[i].pod;
 
-		group_ids_unref(pod->applied);
+		group_ids_unref(&remotes->lists, pod->applied);
 		pod->applied = items[i].groups;
 		set_done(pod);
 		if (pod->gone)
@@ -327,12 +376,12 @@ static void commit(struct remote_pods *remotes, const struct vector *changes)
 	}
 }
 
-static void discard(const struct vector *changes)
+static void discard(struct remote_pods *remotes, const struct vector *changes)
 {
 	const struct change *items = changes->items;
 
 	for (size_t i = 0; i < changes->count; i++)
-		group_ids_unref(items[i].groups);
+		group_ids_unref(&remotes->lists, items[i].groups);
 }
 
 int remote_pods_apply(struct remote_pods *remotes, struct members *members,
@@ -354,7 +403,7 @@ int remote_pods_apply(struct remote_pods *remotes, struct members *members,
 		commit(remotes, &changes);
 		remotes->stamp = stamp;
 	} else {
-		discard(&changes);
+		discard(remotes, &changes);
 	}
 	vector_done(&changes);
 	return ret;
@@ -367,7 +416,10 @@ struct remote_pods *remote_pods_new(void)
 	if (remotes == NULL)
 		return NULL;
 	LIST_INIT(&remotes->due);
-	if (index_init(&remotes->pods) < 0 || workloads_init(&remotes->workloads) < 0) {
+	if (strings_init(&remotes->strings) < 0 ||
+	    group_lists_init(&remotes->lists, &remotes->strings) < 0 ||
+	    workloads_init(&remotes->workloads, &remotes->strings, &remotes->lists) < 0 ||
+	    id_index_init(&remotes->pods, key_of) < 0) {
 		remote_pods_free(remotes);
 		return NULL;
 	}
@@ -381,7 +433,10 @@ void remote_pods_free(struct remote_pods *remotes)
 	visit_all(remotes, pod_free);
 	while (!LIST_EMPTY(&remotes->due))
 		pod_free(remotes, LIST_FIRST(&remotes->due));
-	index_done(&remotes->pods);
+	id_index_done(&remotes->pods);
 	workloads_done(&remotes->workloads);
+	group_lists_done(&remotes->lists);
+	strings_done(&remotes->strings);
+	pool_done(&remotes->pool);
 	free(remotes);
 }

@@ -4,8 +4,9 @@
 
 /*
  * The pods of other nodes, a hundred thousand and more: of each its name, its addresses and what
- * decides its groups, about 200 bytes. Part of the model. Who is a member of which group follows
- * when remote_pods_apply() is called, and costs what has changed.
+ * decides its groups: 180 bytes where it shares its labels with others, 310 where some are its own
+ * as a StatefulSet's are, 360 where these are long. Part of the model. Who is a member of which
+ * group follows when remote_pods_apply() is called, and costs what has changed.
  */
 
 #include "common/error.h"

@@ -1,156 +1,144 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "nft-sync/model/workload.h"
 
-#define TEXT_MAX (4U << 20) /* a pod's labels come from one object, and that is no larger */
+enum { ID_NAMESPACE, ID_SERVICE_ACCOUNT, ID_LABELS };
 
-struct group_ids *group_ids_new(const char *const *ids, size_t count)
+static struct id_key key_of(const struct id_entry *entry)
 {
-	size_t size = sizeof(struct group_ids) + count * sizeof(char *);
-	size_t used = size;
+	const void *at = entry;
+	const struct workload *workload = at;
 
-	for (size_t i = 0; i < count; i++)
-		size += strlen(ids[i]) + 1;
-
-	struct group_ids *ret = malloc(size);
-
-	if (ret == NULL)
-		return NULL;
-	ret->references = 1;
-	ret->count = count;
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(ids[i]) + 1;
-
-		ret->ids[i] = memcpy((char *)ret + used, ids[i], length);
-		used += length;
-	}
-	return ret;
+	return (struct id_key){workload->ids, workload->count};
 }
 
-struct group_ids *group_ids_ref(struct group_ids *ids)
+int workloads_init(struct workloads *workloads, struct strings *strings, struct group_lists *lists)
 {
-	ids->references++;
-	return ids;
-}
-
-void group_ids_unref(struct group_ids *ids)
-{
-	if (ids != NULL && --ids->references == 0)
-		free(ids);
-}
-
-bool group_ids_equal(const struct group_ids *a, const struct group_ids *b)
-{
-	size_t count = a != NULL ? a->count : 0;
-
-	if (a == b)
-		return true;
-	if (count != (b != NULL ? b->count : 0))
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(a->ids[i], b->ids[i]) != 0)
-			return false;
-	return true;
-}
-
-static void add_text(struct buffer *text, const char *string)
-{
-	buffer_add(text, string, strlen(string) + 1);
-}
-
-static bool write_text(struct buffer *text, const struct pod *pod)
-{
-	buffer_clear(text);
-	add_text(text, pod->namespace);
-	add_text(text, pod->service_account);
-	for (size_t i = 0; i < pod->labels.count; i++) {
-		add_text(text, pod->labels.items[i].key);
-		add_text(text, pod->labels.items[i].value);
-	}
-	return !text->failed;
-}
-
-static struct workload *workload_new(struct workloads *workloads)
-{
-	size_t size = workloads->text.length;
-	struct workload *workload = malloc(sizeof(*workload) + size);
-
-	if (workload == NULL)
-		return NULL;
-	*workload = (struct workload){.size = size};
-	memcpy(workload->text, workloads->text.text, size);
-	workload->index.key = (struct index_key){.first = workload->text, .first_size = size};
-	index_insert(&workloads->index, &workload->index);
-	return workload;
-}
-
-int workloads_init(struct workloads *workloads)
-{
-	*workloads =
-		(struct workloads){.text.max = TEXT_MAX, .labels.item_size = sizeof(struct label)};
-	return index_init(&workloads->index);
+	*workloads = (struct workloads){.strings = strings,
+	                                .lists = lists,
+	                                .ids.item_size = sizeof(uint32_t),
+	                                .labels.item_size = sizeof(struct label)};
+	return id_index_init(&workloads->index, key_of);
 }
 
 void workloads_done(struct workloads *workloads)
 {
-	index_done(&workloads->index);
-	buffer_done(&workloads->text);
+	id_index_done(&workloads->index);
+	pool_done(&workloads->pool);
+	vector_done(&workloads->ids);
 	vector_done(&workloads->labels);
 }
 
-struct workload *workload_of(struct workloads *workloads, const struct pod *pod)
+static int push_ids(struct workloads *workloads, const struct pod *pod)
 {
-	if (!write_text(&workloads->text, pod) || index_reserve(&workloads->index, 1) < 0)
+	struct strings *strings = workloads->strings;
+	struct vector *ids = &workloads->ids;
+	int ret = strings_push(strings, ids, pod->namespace);
+
+	if (ret == 0)
+		ret = strings_push(strings, ids, pod->service_account);
+	for (size_t i = 0; ret == 0 && i < pod->labels.count; i++) {
+		ret = strings_push(strings, ids, pod->labels.items[i].key);
+		if (ret == 0)
+			ret = strings_push(strings, ids, pod->labels.items[i].value);
+	}
+	return ret;
+}
+
+/* Takes over the references in workloads->ids. */
+static struct workload *workload_new(struct workloads *workloads)
+{
+	size_t size = workloads->ids.count * sizeof(uint32_t);
+	struct workload *workload = NULL;
+
+	if (id_index_reserve(&workloads->index) == 0)
+		workload = pool_take(&workloads->pool, sizeof(*workload) + size);
+	if (!workload)
 		return NULL;
-
-	const struct index_key key = {.first = workloads->text.text,
-	                              .first_size = workloads->text.length};
-	void *found = index_first(&workloads->index, &key);
-	struct workload *workload = found != NULL ? found : workload_new(workloads);
-
-	if (workload != NULL)
-		workload->references++;
+	workload->count = (uint32_t)workloads->ids.count;
+	memcpy(workload->ids, workloads->ids.items, size);
+	id_index_insert(&workloads->index, &workload->entry);
+	workloads->ids.count = 0;
 	return workload;
+}
+
+static int find_or_make(struct workloads *workloads, struct workload **ret)
+{
+	const struct id_key key = {workloads->ids.items, workloads->ids.count};
+	void *found = id_index_find(&workloads->index, key);
+	struct workload *workload = found ? found : workload_new(workloads);
+
+	if (!workload)
+		return -ENOMEM;
+	workload->references++;
+	*ret = workload;
+	return 0;
+}
+
+int workload_of(struct workloads *workloads, const struct pod *pod, struct workload **ret)
+{
+	int r;
+
+	workloads->ids.count = 0;
+	r = push_ids(workloads, pod);
+	if (r == 0)
+		r = find_or_make(workloads, ret);
+	strings_unref_all(workloads->strings, workloads->ids.items, workloads->ids.count);
+	return r;
 }
 
 void workload_unref(struct workloads *workloads, struct workload *workload)
 {
 	if (--workload->references > 0)
 		return;
-	index_remove(&workloads->index, &workload->index);
-	group_ids_unref(workload->groups);
-	free(workload);
+	id_index_remove(&workloads->index, &workload->entry);
+	strings_unref_all(workloads->strings, workload->ids, workload->count);
+	group_ids_unref(workloads->lists, workload->groups);
+	pool_give(&workloads->pool, workload,
+	          sizeof(*workload) + workload->count * sizeof(uint32_t));
 }
 
-static const char *next_text(const char **at)
+static bool is_text(const struct workloads *workloads, uint32_t id, const char *text)
 {
-	const char *text = *at;
+	return strcmp(strings_text(workloads->strings, id), text) == 0;
+}
 
-	*at += strlen(text) + 1;
-	return text;
+bool workload_is_of(const struct workloads *workloads, const struct workload *workload,
+                    const struct pod *pod)
+{
+	const uint32_t *label = &workload->ids[ID_LABELS];
+
+	if (workload->count != ID_LABELS + 2 * pod->labels.count ||
+	    !is_text(workloads, workload->ids[ID_NAMESPACE], pod->namespace) ||
+	    !is_text(workloads, workload->ids[ID_SERVICE_ACCOUNT], pod->service_account))
+		return false;
+	for (size_t i = 0; i < pod->labels.count; i++, label += 2)
+		if (!is_text(workloads, label[0], pod->labels.items[i].key) ||
+		    !is_text(workloads, label[1], pod->labels.items[i].value))
+			return false;
+	return true;
 }
 
 /* A pod that has what policies ask for, and nothing else. */
 static int pod_of(struct workloads *workloads, const struct workload *workload, struct pod *ret)
 {
-	const char *at = workload->text;
-	const char *end = at + workload->size;
+	const struct strings *strings = workloads->strings;
 
-	*ret = (struct pod){.namespace = next_text(&at)};
-	ret->service_account = next_text(&at);
 	workloads->labels.count = 0;
-	while (at < end) {
+	for (size_t i = ID_LABELS; i < workload->count; i += 2) {
 		struct label *label = vector_push(&workloads->labels);
 
-		if (label == NULL)
+		if (!label)
 			return -ENOMEM;
-		label->key = next_text(&at);
-		label->value = next_text(&at);
+		label->key = strings_text(strings, workload->ids[i]);
+		label->value = strings_text(strings, workload->ids[i + 1]);
 	}
-	ret->labels = (struct labels){workloads->labels.items, workloads->labels.count};
+	*ret = (struct pod){.namespace = strings_text(strings, workload->ids[ID_NAMESPACE]),
+	                    .service_account =
+	                            strings_text(strings, workload->ids[ID_SERVICE_ACCOUNT]),
+	                    .labels = {workloads->labels.items, workloads->labels.count}};
 	return 0;
 }
 
@@ -165,10 +153,10 @@ int workload_groups(struct workloads *workloads, struct workload *workload,
 		if (pod_of(workloads, workload, &pod) < 0)
 			return -ENOMEM;
 		pod_policy_groups(input, &pod, &groups);
-		ids = group_ids_new(groups.policy_groups.ids, groups.policy_groups.count);
-		if (ids == NULL)
+		if (group_ids_of(workloads->lists, groups.policy_groups.ids,
+		                 groups.policy_groups.count, &ids) < 0)
 			return -ENOMEM;
-		group_ids_unref(workload->groups);
+		group_ids_unref(workloads->lists, workload->groups);
 		workload->groups = ids;
 		workload->stamp = stamp;
 	}

@@ -31,6 +31,7 @@ struct source_files {
 	char problem[512];
 	struct tracked_file **files; /* by name */
 	size_t file_count;
+	size_t copied;            /* of them were asked for a copy in this round */
 	struct source_file *list; /* what source_files_list() shows */
 };
 
@@ -366,13 +367,30 @@ int source_files_fd(const struct source_files *source)
 	return source->inotify;
 }
 
-void source_files_keep_copies(struct source_files *source)
+/* The next file of the round that has a copy due; file_count: none. */
+static size_t next_due(const struct source_files *source)
 {
-	for (size_t i = 0; i < source->file_count; i++) {
+	size_t next = source->copied;
+
+	while (next < source->file_count && !source->files[next]->copy_due)
+		next++;
+	return next;
+}
+
+bool source_files_keep_copy(struct source_files *source)
+{
+	size_t next = next_due(source);
+
+	for (size_t i = 0; i < source->file_count; i++)
 		source->files[i]->news = false;
-		tracked_file_keep_copy(source->files[i]);
-	}
+	if (next < source->file_count)
+		tracked_file_keep_copy(source->files[next]);
 	(void)show(source);
+	source->copied = next + 1;
+	if (next_due(source) < source->file_count)
+		return true;
+	source->copied = 0;
+	return false;
 }
 
 const struct source_file *source_files_list(const struct source_files *source, size_t *count)

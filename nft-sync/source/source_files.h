@@ -55,11 +55,11 @@ int source_files_read(struct source_files *source, struct model *model, bool *ch
                       struct error *err);
 
 /*
- * Copies what was loaded and has no copy yet. Call it when the rules are in force: they don't wait
- * for a disk; and now and then, for copies that failed. news says which copies failed now, or no
- * longer do.
+ * Copies one of the files that were loaded and have no copy yet; true: there are more, call again.
+ * Call it when the rules are in force: they don't wait for a disk; and now and then, for copies
+ * that failed. news says whether this copy failed now, or no longer does.
  */
-void source_files_keep_copies(struct source_files *source);
+bool source_files_keep_copy(struct source_files *source);
 
 const struct source_file *source_files_list(const struct source_files *source, size_t *count);
 

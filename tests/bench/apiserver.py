@@ -5,6 +5,8 @@ and a watch full of what does not matter. A real server where it is built, a fas
 what a real one on this machine is too slow to send.
 """
 
+import contextlib
+import functools
 import os
 import re
 import tempfile
@@ -28,6 +30,7 @@ EVENT_MAX = 20
 REMOTE_PODS = 100000
 LIST_MAX = 15
 RESIDENT_MAX = 64
+POD_MAX = 400
 RATE = 1000
 FLOOD_SECONDS = 15
 FLOOD_MAX = 5
@@ -198,7 +201,16 @@ class Fake:
         return len(re.findall(r"\b10\.\d+\.\d+\.\d+", listing))
 
 
-def list_rows(fake, server):
+def resident_without_pods(following):
+    """MiB of a daemon that follows the same, but no pod of another node."""
+    with following(0) as (fake, server):
+        fake.daemon.start()
+        tap.wait_for(server.watched.is_set, "the list is complete", START_TIMEOUT, 0.01)
+        time.sleep(2.0)
+        return memory(fake.daemon.process.pid)[1]
+
+
+def list_rows(fake, server, resident_before):
     expected = sum(fakeserver.is_member(index) for index in range(REMOTE_PODS))
     begin = time.monotonic()
     fake.daemon.start()
@@ -206,7 +218,8 @@ def list_rows(fake, server):
     listed = time.monotonic() - begin
     tap.wait_for(lambda: fake.member_count() == expected, "every member is in the kernel", 30.0)
     seconds = time.monotonic() - begin
-    peak, _ = memory(fake.daemon.process.pid)
+    peak, resident = memory(fake.daemon.process.pid)
+    cost = (resident - resident_before) * 1024 * 1024 / REMOTE_PODS
     cpu = cpu_nanoseconds(fake.daemon.process.pid) / 1e9
     size = f"{server.bytes / 1e6:.0f} MB in {server.pages} pages"
     return [judged(f"{REMOTE_PODS} pods listed", listed, f"{listed:.2f} s", f"< {LIST_MAX} s",
@@ -214,7 +227,9 @@ def list_rows(fake, server):
             Row(f"{expected} of them are members in the kernel", f"{seconds:.2f} s"),
             Row("CPU time of the daemon", f"{cpu:.2f} s"),
             judged("peak of resident memory", peak, f"{peak:.1f} MiB", f"< {RESIDENT_MAX} MiB",
-                   RESIDENT_MAX)]
+                   RESIDENT_MAX),
+            judged("resident memory for each pod", cost, f"{cost:.0f} bytes",
+                   f"<= {POD_MAX} bytes", POD_MAX)]
 
 
 def flood_rows(fake, server):
@@ -235,19 +250,31 @@ def flood_rows(fake, server):
             Row("resident memory behind it", f"{resident:.1f} MiB")]
 
 
-def measure_fake(table):
+@contextlib.contextmanager
+def following_a_fake(shape, count):
     with tempfile.TemporaryDirectory(prefix="podsg-bench-") as directory, Bench([LEDGER]) as node:
         authority = Authority(directory)
         fake = Fake(node, authority)
         items = {"pods": [documents.pod(LEDGER, NODE_NAME, {"app": "ledger"})],
                  "securitygrouppolicies": fake_policies()}
-        with (fakeserver.Server(node.name("node"), authority, REMOTE_PODS, items) as server,
+        with (fakeserver.Server(node.name("node"), authority, count, items, shape) as server,
               fake.daemon):
             fake.configure()
-            size = len(fakeserver.pod_text(0))
-            table.add(f"Kubernetes: {REMOTE_PODS} pods of other nodes, {size} bytes each, from a "
-                      "fast server of our own, over TLS", list_rows(fake, server))
-            table.add("Kubernetes: churn that does not matter", flood_rows(fake, server))
+            yield fake, server
+
+
+def measure_fake(table):
+    for shape, what in ((fakeserver.DEPLOYMENT, "of Deployments"),
+                        (fakeserver.STATEFUL_SET, "of StatefulSets, no two with the same labels")):
+        following = functools.partial(following_a_fake, shape)
+        resident_before = resident_without_pods(following)
+        with following(REMOTE_PODS) as (fake, server):
+            size = len(fakeserver.pod_text(0, shape=shape))
+            table.add(f"Kubernetes: {REMOTE_PODS} pods of other nodes, {what}, {size} bytes each, "
+                      "from a fast server of our own, over TLS",
+                      list_rows(fake, server, resident_before))
+            table.add(f"Kubernetes: churn that does not matter, pods {what}",
+                      flood_rows(fake, server))
 
 
 def measure(listener_program, table):

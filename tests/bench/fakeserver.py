@@ -79,18 +79,30 @@ def _annotation():
     return {"kubernetes.io/psp": "eks.privileged", "vpc.amazonaws.com/pod-eni": text}
 
 
-def _pod_item():
+def _deployment_labels():
+    return {"app": "storefront-app-$deployment", "pod-template-hash": "$deployment",
+            "role": "$role", "team": "$namespace", "version": "2026.03.02"}
+
+
+def _stateful_labels():
+    """No two pods have the same."""
+    return {"app": "storefront-app-$deployment", "apps.kubernetes.io/pod-index": "$ordinal",
+            "controller-revision-hash": "storefront-app-$deployment-6c8f7d9b5",
+            "role": "$role", "statefulset.kubernetes.io/pod-name": "$name",
+            "team": "$namespace", "version": "2026.03.02"}
+
+
+def _pod_item(labels):
     ready = [{"type": kind, "status": "True", "lastProbeTime": None,
               "lastTransitionTime": documents.CREATED}
              for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")]
     image = "registry.example/platform/storefront-app"
     return {
         "metadata": {
-            "name": "storefront-app-$deployment-$hash", "namespace": "$namespace",
+            "name": "$name", "namespace": "$namespace",
             "generateName": "storefront-app-$deployment-", "uid": "$uid",
             "resourceVersion": "$version", "creationTimestamp": documents.CREATED,
-            "labels": {"app": "storefront-app-$deployment", "pod-template-hash": "$deployment",
-                       "role": "$role", "team": "$namespace", "version": "2026.03.02"},
+            "labels": labels,
             "annotations": _annotation(),
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "controller": True,
                                  "name": "storefront-app-$deployment", "uid": "$uid",
@@ -120,15 +132,20 @@ def _pod_item():
 
 
 # As a format of %: string.Template would take longer than everything else here.
-POD = re.sub(r"\$(\w+)", r"%(\1)s",
-             json.dumps(_pod_item(), separators=(",", ":")).replace("%", "%%"))
+def _format_of(labels):
+    return re.sub(r"\$(\w+)", r"%(\1)s",
+                  json.dumps(_pod_item(labels), separators=(",", ":")).replace("%", "%%"))
 
 
-def pod_text(index, version=1000):
+DEPLOYMENT, STATEFUL_SET = _format_of(_deployment_labels()), _format_of(_stateful_labels())
+
+
+def pod_text(index, version=1000, shape=DEPLOYMENT):
     """Of a list: without kind and apiVersion, as a real server writes it."""
     deployment = index // REPLICAS
-    return POD % {
-        "deployment": f"{deployment:08x}", "hash": f"{index:05x}", "hex": f"0{index:016x}",
+    return shape % {
+        "name": f"storefront-app-{deployment:08x}-{index:05x}", "ordinal": index % REPLICAS,
+        "deployment": f"{deployment:08x}", "hex": f"0{index:016x}",
         "namespace": namespace_of(index), "node": index % 250, "version": version,
         "address": address_of(index),
         "address6": f"2001:db8:0:7::{index >> 16:x}:{index & 65535:x}",
@@ -136,15 +153,14 @@ def pod_text(index, version=1000):
         "role": "web" if is_member(index) else "worker"}
 
 
-def event_text(kind, index, version):
-    pod = pod_text(index, version)
+def event_text(kind, pod):
     return f'{{"type":"{kind}","object":{{"kind":"Pod","apiVersion":"v1",{pod[1:]}}}\n'
 
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, namespace, authority, count, items):
+    def __init__(self, namespace, authority, count, items, shape=DEPLOYMENT):
         """count: pods of other nodes; items: everything else, by its plural."""
         with netns.entered(namespace):
             super().__init__((HOST, PORT), Handler)
@@ -154,6 +170,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.count = count
         self.newcomers = count + REPLICAS * (1 if is_member(count) else 0)
         self.items = items
+        self.shape = shape
         self.bytes = self.pages = self.events = 0
         self.rate = 0
         self.closing = False
@@ -207,7 +224,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         left = self.server.count - end
         more = f',"continue":"{end}","remainingItemCount":{left}' if left else ""
         self.server.pages += 1
-        self.send_list("pods", ",".join(pod_text(index) for index in range(first, end)), more)
+        pods = (pod_text(index, shape=self.server.shape) for index in range(first, end))
+        self.send_list("pods", ",".join(pods), more)
 
     def send_chunk(self, data):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
@@ -233,7 +251,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def churn(self):
         """Statuses change; pods that are no members come and go."""
         number, self.server.events = self.server.events, self.server.events + 1
-        if number % 4 < 2:
-            return event_text("MODIFIED", number * 7919 % self.server.count, 2000 + number)
-        newcomer = self.server.newcomers + number // 4 % REPLICAS
-        return event_text("ADDED" if number % 4 == 2 else "DELETED", newcomer, 2000 + number)
+        kind = ("MODIFIED", "MODIFIED", "ADDED", "DELETED")[number % 4]
+        if kind == "MODIFIED":
+            index = number * 7919 % self.server.count
+        else:
+            index = self.server.newcomers + number // 4 % REPLICAS
+        return event_text(kind, pod_text(index, 2000 + number, self.server.shape))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pictures, drawn by gnuplot from data files that stay beside them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,5 +89,29 @@ set xrange [1:1000]
 set yrange [0:103]
 set key outside top center horizontal
 {limits}
+plot {', '.join(curves)}
+""")
+
+
+def dns_cost(directory, found):
+    """found: {load: {server: samples of CPU seconds for a million queries}}"""
+    with open(os.path.join(directory, "dns-cost.json"), "w", encoding="utf-8") as file:
+        json.dump(found, file, indent=1)
+    servers = list(dict.fromkeys(name for costs in found.values() for name in costs))
+    data = os.path.join(directory, "dns-cost.dat")
+    _write(data, ["load " + " ".join(f'"{name}"' for name in servers)]
+           + [f'"{load}" ' + " ".join(f"{median(costs[name]):.3f}" if name in costs else "0"
+                                      for name in servers) for load, costs in found.items()])
+    curves = [f"'{data}' using {column}:xtic(1) title columnheader fs solid 0.8"
+              for column in range(2, len(servers) + 2)]
+    _gnuplot(f"""
+{TERMINAL.format(size="1000,520")}
+set output '{directory}/dns-cost.png'
+{STYLE}
+set style data histograms
+set style histogram clustered gap 1
+set ylabel 'CPU seconds of the server for a million queries (median)'
+set yrange [0:*]
+set key outside top center horizontal
 plot {', '.join(curves)}
 """)

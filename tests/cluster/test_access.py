@@ -267,7 +267,7 @@ CASES = (
 )
 
 
-def cleared(function, world):
+def with_a_fresh_daemon(function, world):
     world.create_policy("web", [WEB], {"matchLabels": {"app": "web"}})
     try:
         function(world)
@@ -280,14 +280,11 @@ def cleared(function, world):
 
 
 def main():
-    tap.need_kernel()
-    reason = daemons.missing() or control_plane.missing()
-    if reason:
-        tap.skip(reason)
+    daemons.need(control_plane.missing)
     program = tap.Program()
     with World() as world:
         for name, function in CASES:
-            program.case(name, cleared, function, world)
+            program.case(name, with_a_fresh_daemon, function, world)
         world.daemon.keep = bool(program.failed)
     return program.finish()
 

@@ -204,33 +204,27 @@ def definitions_are_installed(world):
     tap.note(f"policies were found {time.monotonic() - begin:.0f} s after they were defined")
 
 
-def cleared(function, world):
+def with_web_policy(world, function):
     world.create_policy("web", [WEB], {"matchLabels": {"app": "web"}})
-    try:
-        function(world)
-    finally:
-        world.clear()
+    function(world)
 
 
 def main():
-    tap.need_kernel()
-    reason = daemons.missing() or control_plane.missing()
-    if reason:
-        tap.skip(reason)
+    daemons.need(control_plane.missing)
     program = tap.Program()
     with World() as world:
         world.start()
         program.case("the server restarts: the last state stays, then is followed again",
-                     cleared, server_restarts, world)
+                     world.cleared, with_web_policy, server_restarts)
         program.case("events are missed: what has gone goes, what has come comes",
-                     cleared, missed_events_are_caught_up, world)
+                     world.cleared, with_web_policy, missed_events_are_caught_up)
         program.case("the revision is compacted: a fresh list",
-                     cleared, revision_is_compacted, world)
+                     world.cleared, with_web_policy, revision_is_compacted)
         program.case("the daemon starts before the server",
-                     cleared, daemon_restarts_without_server, world)
+                     world.cleared, with_web_policy, daemon_restarts_without_server)
         program.case(f"{REMOTE_PODS} pods are listed in pages", thousands_of_pods_in_pages, world)
         program.case("no member is missing across a restart",
-                     cleared, members_survive_a_restart, world)
+                     world.cleared, with_web_policy, members_survive_a_restart)
         program.case("without definitions there are no policies", definitions_are_absent, world)
         program.case("the definitions are installed later",
                      definitions_are_installed, world)

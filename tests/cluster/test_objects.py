@@ -380,23 +380,13 @@ CASES = (
 )
 
 
-def cleared(function, world, *arguments):
-    try:
-        function(world, *arguments)
-    finally:
-        world.clear()
-
-
 def main():
-    tap.need_kernel()
-    reason = daemons.missing() or control_plane.missing()
-    if reason:
-        tap.skip(reason)
+    daemons.need(control_plane.missing)
     program = tap.Program()
     with World() as world:
         world.start()
         for name, function in CASES:
-            program.case(name, cleared, function, world)
+            program.case(name, world.cleared, function)
         program.case("pods for the selectors", selectable, world)
         for name, pods, accounts, expected in SELECTED:
             program.case(f"selector: {name}", selected, world, pods, accounts, expected)

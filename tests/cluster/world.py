@@ -206,6 +206,13 @@ class World:
         if self.daemon.process:
             wait_for(lambda: not self.pods(), "the daemon has forgotten the pods", 60.0)
 
+    def cleared(self, function, *arguments):
+        """Runs a case, and leaves nothing of it behind."""
+        try:
+            function(self, *arguments)
+        finally:
+            self.clear()
+
     def write_script(self, name, text):
         path = self.plane.path(name)
         with open(path, "w", encoding="utf-8") as file:

@@ -15,28 +15,9 @@
 #include <cjson/cJSON.h>
 
 #include "nft-sync/source/source_ec2.h"
+#include "tests/live/driver.h"
 
-#define LOOK_EVERY 10 /* milliseconds */
 #define IDS_MAX 1024
-
-struct driver {
-	uv_loop_t loop;
-	struct config *config;
-	struct model *model;
-	void *source;
-	uv_timer_t look;
-	uv_pipe_t commands;
-	char line[32768];
-	size_t used;
-	unsigned changes; /* how often the source told of one */
-	char *printed;
-};
-
-static void changed(void *context)
-{
-	struct driver *driver = context;
-	driver->changes++;
-}
 
 static cJSON *status_of(const struct source_status *status)
 {
@@ -124,11 +105,11 @@ static void add_objects(cJSON *objects, const struct document *document)
 static cJSON *snapshot(const struct driver *driver)
 {
 	struct source_status statuses[SOURCE_STATUS_MAX];
-	size_t count = source_ec2_kind.status(driver->source, statuses, SOURCE_STATUS_MAX);
+	size_t count = source_ec2_kind.status(driver->context, statuses, SOURCE_STATUS_MAX);
 	cJSON *tree = cJSON_CreateObject();
 	cJSON *objects = cJSON_AddObjectToObject(tree, "objects");
 	cJSON *status = cJSON_AddObjectToObject(tree, "status");
-	cJSON_AddBoolToObject(tree, "synced", source_ec2_kind.synced(driver->source));
+	cJSON_AddBoolToObject(tree, "synced", source_ec2_kind.synced(driver->context));
 	cJSON_AddNumberToObject(tree, "changes", driver->changes);
 	for (size_t i = 0; i < model_document_count(driver->model); i++)
 		add_objects(objects, model_document(driver->model, i));
@@ -144,25 +125,9 @@ static char *print(cJSON *tree)
 	return text;
 }
 
-static void look_cb(uv_timer_t *timer)
+static void close_source(struct driver *driver)
 {
-	struct driver *driver = timer->data;
-	char *text = print(snapshot(driver));
-	if (driver->printed && strcmp(driver->printed, text) == 0) {
-		cJSON_free(text);
-		return;
-	}
-	puts(text);
-	fflush(stdout);
-	cJSON_free(driver->printed);
-	driver->printed = text;
-}
-
-static void close_driver(struct driver *driver)
-{
-	source_ec2_kind.close(driver->source);
-	uv_close((uv_handle_t *)&driver->look, NULL);
-	uv_close((uv_handle_t *)&driver->commands, NULL);
+	source_ec2_kind.close(driver->context);
 }
 
 static void split(char *text, struct wanted_ids *ret, char *room[static IDS_MAX])
@@ -187,7 +152,7 @@ static void want(struct driver *driver, char *words)
 	split(groups ? groups : none, &wanted.groups, rooms[0]);
 	split(members ? members : none, &wanted.members, rooms[1]);
 	split(lists ? lists : none, &wanted.prefix_lists, rooms[2]);
-	source_ec2_kind.want(driver->source, &wanted);
+	source_ec2_kind.want(driver->context, &wanted);
 }
 
 static void show_file(const char *path)
@@ -212,75 +177,38 @@ static void obey(struct driver *driver, char *command)
 	if (strncmp(command, "want ", 5) == 0)
 		want(driver, command + 5);
 	else if (strcmp(command, "commit") == 0)
-		source_ec2_kind.committed(driver->source, NULL);
+		source_ec2_kind.committed(driver->context, NULL);
 	else if (strncmp(command, "file ", 5) == 0)
 		show_file(command + 5);
-	else if (strcmp(command, "close") == 0)
-		close_driver(driver);
 }
 
-static void buffer_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+static int run(struct driver *driver, const char *path, struct error *err)
 {
-	struct driver *driver = handle->data;
-	(void)suggested;
-	buffer->base = driver->line + driver->used;
-	buffer->len = sizeof(driver->line) - driver->used - 1;
-}
-
-static void read_cb(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
-{
-	struct driver *driver = stream->data;
-	char *end;
-	(void)buffer;
-	if (got < 0) {
-		close_driver(driver);
-		return;
-	}
-	driver->used += (size_t)got;
-	driver->line[driver->used] = '\0';
-	while ((end = strchr(driver->line, '\n'))) {
-		size_t length = (size_t)(end - driver->line) + 1;
-		*end = '\0';
-		obey(driver, driver->line);
-		driver->used -= length;
-		memmove(driver->line, driver->line + length, driver->used + 1);
-	}
-}
-
-static int run(struct driver *driver, struct error *err)
-{
+	int r = config_load(path, &driver->config, err);
+	if (r < 0)
+		return r;
+	driver->model = model_new();
 	uv_loop_init(&driver->loop);
-	int r = source_ec2_kind.open(&driver->loop, driver->config, driver->model, changed, driver,
-	                             &driver->source, err);
-	if (r == 0) {
-		driver->look.data = driver;
-		driver->commands.data = driver;
-		uv_timer_init(&driver->loop, &driver->look);
-		uv_timer_start(&driver->look, look_cb, 0, LOOK_EVERY);
-		uv_pipe_init(&driver->loop, &driver->commands, 0);
-		uv_pipe_open(&driver->commands, 0);
-		uv_read_start((uv_stream_t *)&driver->commands, buffer_cb, read_cb);
-	}
+	r = source_ec2_kind.open(&driver->loop, driver->config, driver->model, driver_changed,
+	                         driver, &driver->context, err);
+	if (r == 0)
+		driver_start(driver);
 	uv_run(&driver->loop, UV_RUN_DEFAULT);
-	if (uv_loop_close(&driver->loop) < 0)
-		abort();
+	driver_done(driver);
 	return r;
 }
 
 int main(int argc, char **argv)
 {
-	struct driver *driver = calloc(1, sizeof(*driver));
+	static struct driver driver = {.snapshot = snapshot, .obey = obey, .close = close_source};
 	struct error failure = {0};
-	int r = -1;
-	if (driver && argc == 2 && config_load(argv[1], &driver->config, &failure) == 0) {
-		driver->model = model_new();
-		r = driver->model ? run(driver, &failure) : -1;
-		model_free(driver->model);
-		config_free(driver->config);
-		cJSON_free(driver->printed);
+	if (argc != 2) {
+		fprintf(stderr, "usage: ec2_source CONFIG\n");
+		return 1;
 	}
-	if (r < 0)
-		fprintf(stderr, "%s\n", argc == 2 ? failure.text : "usage: ec2_source CONFIG");
-	free(driver);
-	return r < 0;
+	if (run(&driver, argv[1], &failure) < 0) {
+		fprintf(stderr, "%s\n", failure.text);
+		return 1;
+	}
+	return 0;
 }

@@ -17,36 +17,18 @@
 #include <cjson/cJSON.h>
 
 #include "nft-sync/source/source_kubernetes.h"
+#include "tests/live/driver.h"
 
-#define LOOK_EVERY 10 /* milliseconds */
 #define BRANCHES_MAX 256
 #define GROUPS "{\"SecurityGroups\": [{\"GroupId\": \"sg-known\"}]}"
-
-struct driver {
-	uv_loop_t loop;
-	struct config *config;
-	struct model *model;
-	struct live_sources live;
-	uv_timer_t look;
-	uv_pipe_t commands;
-	char line[256];
-	size_t used;
-	unsigned changes; /* how often the source told of one */
-	char *printed;
-};
 
 static const struct live_kind *const kinds[] = {&source_kubernetes_kind, NULL};
 
 static void *source_of(const struct driver *driver)
 {
-	return driver->live.sources[0].source;
-}
+	const struct live_sources *live = driver->context;
 
-static void changed(void *context)
-{
-	struct driver *driver = context;
-
-	driver->changes++;
+	return live->sources[0].source;
 }
 
 static cJSON *status_of(const struct source_status *status)
@@ -82,28 +64,9 @@ static cJSON *snapshot(const struct driver *driver)
 	return tree;
 }
 
-static void look_cb(uv_timer_t *timer)
+static void close_source(struct driver *driver)
 {
-	struct driver *driver = timer->data;
-	cJSON *tree = snapshot(driver);
-	char *text = cJSON_PrintUnformatted(tree);
-
-	cJSON_Delete(tree);
-	if (driver->printed && strcmp(driver->printed, text) == 0) {
-		cJSON_free(text);
-		return;
-	}
-	puts(text);
-	fflush(stdout);
-	cJSON_free(driver->printed);
-	driver->printed = text;
-}
-
-static void close_driver(struct driver *driver)
-{
-	live_sources_close(&driver->live);
-	uv_close((uv_handle_t *)&driver->look, NULL);
-	uv_close((uv_handle_t *)&driver->commands, NULL);
+	live_sources_close(driver->context);
 }
 
 static void want(const struct driver *driver, size_t count)
@@ -147,10 +110,10 @@ static void commit(struct driver *driver, const char *words)
 		return;
 	for (size_t i = 0; i < count && i < BRANCHES_MAX; i++)
 		branches[resolution.branch_count++] = branch_of(pods[i], state, mode, groups);
-	live_sources_committed(&driver->live, &resolution);
+	live_sources_committed(driver->context, &resolution);
 }
 
-static void obey(struct driver *driver, const char *command)
+static void obey(struct driver *driver, char *command)
 {
 	if (strcmp(command, "want") == 0)
 		want(driver, 1);
@@ -159,40 +122,7 @@ static void obey(struct driver *driver, const char *command)
 	else if (strncmp(command, "commit ", 7) == 0)
 		commit(driver, command + 7);
 	else if (strcmp(command, "reload") == 0)
-		(void)live_sources_configure(&driver->live, driver->config);
-	else if (strcmp(command, "close") == 0)
-		close_driver(driver);
-}
-
-static void buffer_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-	struct driver *driver = handle->data;
-
-	(void)suggested;
-	buffer->base = driver->line + driver->used;
-	buffer->len = sizeof(driver->line) - driver->used - 1;
-}
-
-static void read_cb(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
-{
-	struct driver *driver = stream->data;
-	char *end;
-
-	(void)buffer;
-	if (got < 0) {
-		close_driver(driver);
-		return;
-	}
-	driver->used += (size_t)got;
-	driver->line[driver->used] = '\0';
-	while ((end = strchr(driver->line, '\n'))) {
-		size_t length = (size_t)(end - driver->line) + 1;
-
-		*end = '\0';
-		obey(driver, driver->line);
-		driver->used -= length;
-		memmove(driver->line, driver->line + length, driver->used + 1);
-	}
+		(void)live_sources_configure(driver->context, driver->config);
 }
 
 static int put_groups(struct model *model, struct error *err)
@@ -220,23 +150,20 @@ static int open_driver(struct driver *driver, const char *kubeconfig, const char
 	if (ret < 0)
 		return ret;
 	uv_loop_init(&driver->loop);
-	uv_timer_init(&driver->loop, &driver->look);
-	uv_pipe_init(&driver->loop, &driver->commands, 0);
-	driver->look.data = driver;
-	driver->commands.data = driver;
-	live_sources_init(&driver->live, kinds, &driver->loop, driver->model, changed, driver);
-	(void)live_sources_configure(&driver->live, driver->config);
+	live_sources_init(driver->context, kinds, &driver->loop, driver->model, driver_changed,
+	                  driver);
+	(void)live_sources_configure(driver->context, driver->config);
 	if (!source_of(driver))
 		return error_set(err, -EINVAL, "the source is not open");
-	uv_pipe_open(&driver->commands, 0);
-	uv_read_start((uv_stream_t *)&driver->commands, buffer_cb, read_cb);
-	uv_timer_start(&driver->look, look_cb, 0, LOOK_EVERY);
+	driver_start(driver);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct driver driver;
+	static struct live_sources live;
+	static struct driver driver = {
+		.snapshot = snapshot, .obey = obey, .close = close_source, .context = &live};
 	struct error err = {0};
 
 	if (argc != 3) {
@@ -248,9 +175,6 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	uv_run(&driver.loop, UV_RUN_DEFAULT);
-	uv_loop_close(&driver.loop);
-	cJSON_free(driver.printed);
-	model_free(driver.model);
-	config_free(driver.config);
+	driver_done(&driver);
 	return 0;
 }

@@ -264,9 +264,7 @@ OTHERS = (
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     program = tap.Program()
     with Bare([POD]) as node, Daemon(node) as daemon:
         rules = [documents.permission("tcp", 443, 443, ALL)]

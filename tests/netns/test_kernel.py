@@ -6,7 +6,6 @@ No packets here: test_verdicts.py and test_live.py send them. PODSG_SEED repeats
 """
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -49,15 +48,6 @@ class Instance(Daemon):
 
     def configuration(self):
         return merged(super().configuration(), self.extra)
-
-    def write_config(self):
-        with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
-            json.dump(self.configuration(), file)
-
-    def run_job(self, *words, check=True):
-        self.write_config()
-        argv = [BINARY, "--config", self.path("podsg.yaml"), *words]
-        return netns.run(argv, name=self.node.name(), check=check)
 
     def load(self, world):
         for name in os.listdir(self.documents):
@@ -452,9 +442,7 @@ CASES = (
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     program = tap.Program()
     rng = random.Random(tap.seed())
     program.case("a node without branch interfaces has no hook", no_branch_interface_no_hook)

@@ -546,9 +546,7 @@ def cases(live, prober):
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     program = tap.Program()
     with Node(PODS, SERVICES) as node, Daemon(node) as daemon, Prober(node) as prober:
         live = Live(node, daemon)

@@ -500,9 +500,7 @@ CHECKS = [
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     program = tap.Program()
     with Node(PODS, SERVICES) as node, Daemon(node) as daemon, Prober(node) as prober:
         lab = Lab(node, daemon, prober)

@@ -435,9 +435,7 @@ def cases(live, prober):
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     for tool in ("prometheus", "promtool"):
         if not shutil.which(tool):
             tap.skip(f"{tool} is not installed")

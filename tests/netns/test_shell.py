@@ -18,7 +18,7 @@ import sys
 import time
 
 from lab import daemon as daemons
-from lab import documents, listing, netns, nfnetlink, tap
+from lab import documents, listing, netns, tap
 from lab.bare import Bare
 from lab.daemon import BINARY, CONTROL, NODE_NAME, Daemon
 from lab.node import Pod
@@ -48,9 +48,7 @@ def job(daemon, *words):
 
 
 def configured(daemon, *words):
-    with open(daemon.path("podsg.yaml"), "w", encoding="utf-8") as file:
-        json.dump(daemon.configuration(), file)
-    return job(daemon, "--config", daemon.path("podsg.yaml"), *words)
+    return daemon.run_job(*words, check=False)
 
 
 def ctl(daemon, *words):
@@ -131,16 +129,6 @@ def command_lines(daemon):
         done = ctl(daemon, *words)
         equal(done.returncode, status, f"status of podsgctl {' '.join(words)}")
         check(done.stdout if status == 0 else done.stderr, f"{words}: nothing is said")
-
-
-def once_with_a_live_source(daemon):
-    """It would commit what the files know and take the rest out of force."""
-    daemon.configure(sources={"files": {"directory": daemon.documents}, "ec2": {"refresh": "30s"}})
-    before = nfnetlink.generation(daemon.node.name())
-    done = configured(daemon, "--once")
-    equal(done.returncode, 1, "status of --once with a live source")
-    check("sources.ec2" in done.stderr, done.stderr)
-    equal(nfnetlink.generation(daemon.node.name()), before, "generation of the rule set")
 
 
 def control_beside_a_broken_configuration(daemon):
@@ -374,7 +362,6 @@ STARTED = (
 FRESH = (
     ("configuration errors name file, line, key, value and rule", configuration_errors),
     ("bad command lines are status 2, no answer is 3", command_lines),
-    ("--once is refused where a live source is on", once_with_a_live_source),
     ("podsgctl asks the daemon also when the configuration is broken",
      control_beside_a_broken_configuration),
     ("--check is 0 for good documents and says what is wrong with others", check_finds),
@@ -390,9 +377,7 @@ FRESH = (
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     program = tap.Program()
     with Bare([POD]) as node:
         with Daemon(node) as daemon:

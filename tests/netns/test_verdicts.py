@@ -168,9 +168,7 @@ class Run:
 
 
 def main():
-    tap.need_kernel()
-    if daemons.missing():
-        tap.skip(daemons.missing())
+    daemons.need()
     program = tap.Program()
     run = Run(tap.seed())
     with random_node(run.random) as node, Prober(node) as prober, Daemon(node) as daemon:

@@ -13,7 +13,7 @@
 
 #include "common/file.h"
 #include "nft-sync/answer/branches_file.h"
-#include "nft-sync/answer/dns_permission.h"
+#include "nft-sync/judge/dns_permission.h"
 #include "tests/unit/setting.h"
 
 #define PATH_SIZE 64
@@ -219,6 +219,15 @@ static void put_servers(struct setting *setting, const char *servers)
 	setting_configure(setting, yaml);
 }
 
+static void ask_permission(struct setting *setting, struct dns_permission *ret)
+{
+	const struct judge_rules rules = {.group = model_judge_group,
+	                                  .prefix_list = model_judge_prefix_list,
+	                                  .context = setting->model};
+
+	dns_permission(setting->resolution, setting_branch(setting, "ns/pod"), &rules, ret);
+}
+
 static void dns_is_permitted_as_the_egress_rules_say(void **state)
 {
 	static const struct {
@@ -258,8 +267,7 @@ static void dns_is_permitted_as_the_egress_rules_say(void **state)
 		put_servers(setting, rows[i].server);
 		setting_put(setting, "g.yaml", rows[i].rules);
 		setting_resolve(setting);
-		dns_permission(setting->resolution, setting_branch(setting, "ns/pod"),
-		               setting->model, &dns);
+		ask_permission(setting, &dns);
 		assert_string_equal(dns.reason, rows[i].reason);
 		assert_int_equal(dns.udp, rows[i].udp);
 		assert_int_equal(dns.tcp, rows[i].tcp);
@@ -275,14 +283,49 @@ static void every_dns_server_has_to_be_permitted(void **state)
 	setting_put(setting, "g.yaml", EGRESS(TO("-1", "", "10.0.0.0/8")));
 	put_servers(setting, "10.0.0.1, 11.0.0.1");
 	setting_resolve(setting);
-	dns_permission(setting->resolution, setting_branch(setting, "ns/pod"), setting->model,
-	               &dns);
+	ask_permission(setting, &dns);
 	assert_false(dns.udp);
 	put_servers(setting, "10.0.0.1");
 	setting_resolve(setting);
-	dns_permission(setting->resolution, setting_branch(setting, "ns/pod"), setting->model,
-	               &dns);
+	ask_permission(setting, &dns);
 	assert_true(dns.udp);
+}
+
+/* It asks in its own family, and kube-proxy answers in it. */
+static void servers_of_one_family_are_enough(void **state)
+{
+	struct place *place = *state;
+	struct setting *setting = &place->setting;
+	struct dns_permission dns;
+
+	setting_put(setting, "g.yaml", EGRESS(TO("-1", "", "10.0.0.0/8")));
+	put_servers(setting, "10.0.0.1, 'fd00::1'");
+	setting_resolve(setting);
+	ask_permission(setting, &dns);
+	assert_true(dns.udp && dns.tcp);
+}
+
+static void the_file_is_written_anew_when_the_servers_change(void **state)
+{
+	struct place *place = *state;
+	struct setting *setting = &place->setting;
+	char *before = NULL;
+	char *after = NULL;
+	size_t length;
+
+	setting_put(setting, "g.yaml", EGRESS(TO("-1", "", "10.0.0.0/8")));
+	put_servers(setting, "10.0.0.1");
+	setting_resolve(setting);
+	write_branches(place);
+	assert_int_equal(file_read(place->path, 1 << 20, &before, &length, NULL), 0);
+	put_servers(setting, "11.0.0.1");
+	setting_resolve(setting);
+	write_branches(place);
+	assert_int_equal(file_read(place->path, 1 << 20, &after, &length, NULL), 0);
+	assert_non_null(strstr(before, "\"udp\":true"));
+	assert_non_null(strstr(after, "\"udp\":false"));
+	free(before);
+	free(after);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
@@ -299,6 +342,8 @@ int main(void)
 		TEST(a_file_that_is_not_there_is_enoent),
 		TEST(dns_is_permitted_as_the_egress_rules_say),
 		TEST(every_dns_server_has_to_be_permitted),
+		TEST(servers_of_one_family_are_enough),
+		TEST(the_file_is_written_anew_when_the_servers_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

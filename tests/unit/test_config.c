@@ -58,6 +58,14 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->nft_sync.connmark, 0x3000);
 	assert_int_equal(config->nft_sync.drop_log.group, 100);
 	assert_int_equal(config->nft_sync.drop_log.per_second, 50);
+	assert_int_equal(config->dns.listen_count, 1);
+	assert_string_equal(prefix_text(config->dns.listen, (char[PREFIX_TEXT_MAX]){0}),
+	                    "169.254.20.10");
+	assert_int_equal(config->dns.memory, 64 << 20);
+	assert_string_equal(config->dns.corefile, PODSG_SYSCONFDIR "/podsg/Corefile");
+	assert_string_equal(config->dns.metrics, "0.0.0.0:9353");
+	assert_int_equal(config->dns.client_rate, 0);
+	assert_int_equal(config->dns.client_outstanding, 512);
 }
 
 static void what_is_left_out_has_its_default(void **state)
@@ -132,7 +140,14 @@ static void every_key_has_its_effect(void **state)
 	              "  branches: /b\n"
 	              "  metrics: '[::1]:1'\n"
 	              "  connmark: 0x80000001\n"
-	              "  dropLog: {group: 0, perSecond: 1000}\n");
+	              "  dropLog: {group: 0, perSecond: 1000}\n"
+	              "dns:\n"
+	              "  listen: [169.254.25.10, 'fd00::10']\n"
+	              "  memory: 1GiB\n"
+	              "  corefile: /c\n"
+	              "  metrics: ''\n"
+	              "  clientQueriesPerSecond: 100\n"
+	              "  clientOutstanding: 1\n");
 
 	(void)state;
 	assert_string_equal(config->node.name, "n1");
@@ -147,6 +162,12 @@ static void every_key_has_its_effect(void **state)
 	assert_false(config->enforce_without_eni);
 	assert_string_equal(config->veth_prefix, "cali");
 	assert_int_equal(config->vpc_cidr_count, 2);
+	assert_int_equal(config->dns.listen_count, 2);
+	assert_int_equal(config->dns.memory, 1 << 30);
+	assert_string_equal(config->dns.corefile, "/c");
+	assert_string_equal(config->dns.metrics, "");
+	assert_int_equal(config->dns.client_rate, 100);
+	assert_int_equal(config->dns.client_outstanding, 1);
 	assert_int_equal(config->vpc_cidrs[0].length, 16);
 	for (size_t i = 0; i < EXEMPTIONS; i++)
 		assert_int_equal(config->exempt[i], i != EXEMPT_VPC_DNS && i != EXEMPT_HAIRPIN);
@@ -270,6 +291,19 @@ static void values_are_checked(void **state)
 	         "c:1: nftSync.connmark: \"-1\": expected a mask of exactly two bits, like 0x3000"},
 		{"nftSync: {dropLog: {group: 65536}}\n",
 	         "c:1: nftSync.dropLog.group: \"65536\": expected a whole number, 0 to 65535"},
+		{"dns: {memory: 64}\n",
+	         "c:1: dns.memory: \"64\": expected a size like 512KiB, 64MiB or 1GiB, 16 MiB to "
+	         "65536 MiB"},
+		{"dns: {memory: 16383KiB}\n",
+	         "c:1: dns.memory: \"16383KiB\": expected a size like 512KiB, 64MiB or 1GiB, "
+	         "16 MiB to 65536 MiB"},
+		{"dns: {memory: 64MB}\n",
+	         "c:1: dns.memory: \"64MB\": expected a size like 512KiB, 64MiB or 1GiB, 16 MiB to "
+	         "65536 MiB"},
+		{"dns: {listen: [lo]}\n",
+	         "c:1: dns.listen: \"lo\": expected an IPv4 or IPv6 address"},
+		{"dns: {clientOutstanding: 0}\n",
+	         "c:1: dns.clientOutstanding: \"0\": expected a whole number, 1 to 65536"},
 		{"nftSync: {dropLog: {perSecond: 1.5}}\n",
 	         "c:1: nftSync.dropLog.perSecond: \"1.5\": expected a whole number, 0 to 1000000"},
 		{"nftSync: {dropLog: {perSecond: .nan}}\n",

@@ -415,6 +415,49 @@ static void random_deltas_are_taken_and_give_the_wanted_image_with_no_element_to
 	kernel_model_free(kernel);
 }
 
+/* Some of so many addresses; one in `rare` is left out. */
+static struct image *image_of_most(unsigned addresses, unsigned rare)
+{
+	enum key_type type = KEY_ADDRESS4;
+	struct image_set *set = image_set_new("s", &type, 1, DATA_NONE);
+
+	assert_non_null(set);
+	for (unsigned i = 0; i < addresses; i++) {
+		const uint8_t key[IMAGE_KEY_MAX] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
+		if (choose(rare) != 0)
+			assert_int_equal(image_set_add(set, key, NULL, NULL, NULL), 0);
+	}
+	assert_int_equal(image_set_finish(set), 0);
+	return image_of(SETS(set), NO_CHAINS);
+}
+
+static void of_many_elements_exactly_those_that_differ_are_steps(void **state)
+{
+	(void)state;
+	random_state = seed;
+	for (unsigned round = 0; round < ROUNDS / 4; round++) {
+		unsigned addresses = choose(600);
+		struct kernel_model *kernel = kernel_model_new();
+		struct image *from = image_of_most(addresses, 2 + choose(200));
+		struct image *to = image_of_most(addresses, 2 + choose(200));
+		struct delta *first = NULL;
+		struct delta *delta = NULL;
+
+		assert_int_equal(delta_make(NULL, from, &first), 0);
+		assert_int_equal(delta_make(from, to, &delta), 0);
+		assert_null(kernel_model_apply(kernel, first));
+		assert_null(kernel_model_apply(kernel, delta));
+		assert_null(kernel_model_differs(kernel, to));
+		assert_int_equal(delta->elements_added, elements_not_in(to, from));
+		assert_int_equal(delta->elements_deleted, elements_not_in(from, to));
+		delta_free(first);
+		delta_free(delta);
+		image_free(from);
+		image_free(to);
+		kernel_model_free(kernel);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +479,7 @@ int main(void)
 		cmocka_unit_test(a_table_that_holds_something_foreign_is_replaced),
 		cmocka_unit_test(an_orphan_is_adopted_as_it_is),
 		cmocka_unit_test(what_both_images_share_is_not_compared),
+		cmocka_unit_test(of_many_elements_exactly_those_that_differ_are_steps),
 		cmocka_unit_test(
 			random_deltas_are_taken_and_give_the_wanted_image_with_no_element_too_many),
 	};

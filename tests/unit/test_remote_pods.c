@@ -263,6 +263,28 @@ static void policies_that_come_and_go_change_the_members(void **state)
 	assert_string_equal(members(setting), "10.0.1.1");
 }
 
+static void a_policy_may_ask_later_for_a_label_that_nobody_asked_for(void **state)
+{
+	struct setting *setting = *state;
+	struct label label = {"statefulset.kubernetes.io/pod-name", "db-1"};
+	struct pod pod = pod_with_digest("10.0.1.1");
+
+	pod.labels = (struct labels){&label, 1};
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 1, NULL), 0);
+	label.value = "db-2";
+	pod = pod_with_digest("10.0.1.2");
+	pod.name = "b";
+	pod.labels = (struct labels){&label, 1};
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 2, NULL), 0);
+	assert_string_equal(members(setting), "");
+	setting_put(setting, "q.yaml",
+	            KUBERNETES(POLICY("one",
+	                              "podSelector: {matchLabels: "
+	                              "{statefulset.kubernetes.io/pod-name: db-2}}",
+	                              "sg-2")));
+	assert_string_equal(members(setting), "10.0.1.2");
+}
+
 static void policies_may_ask_for_the_labels_of_the_service_account(void **state)
 {
 	struct setting *setting = *state;
@@ -387,6 +409,141 @@ static void beyond_the_limit_pods_are_refused_and_known_ones_are_not(void **stat
 	model_free(model);
 }
 
+/* Bytes that the heap has handed out, as the sanitizer knows: gcc has no header that says so. */
+size_t __sanitizer_get_current_allocated_bytes(void); /* NOLINT(*-reserved-identifier,cert-*) */
+
+#define PODS_MANY 20000
+
+struct pod_shape {
+	const char *what;
+	const char *namespace;
+	const char *name;
+	struct label labels[8]; /* # is the pod's number; key NULL behind the last */
+	unsigned most;          /* bytes that a pod may cost */
+};
+
+static const struct pod_shape shapes[] = {
+	{"a Deployment's",
+         "team-a",
+         "storefront-app-7d4b9c6f5d-#",
+         {{"app", "storefront-app"},
+          {"app.kubernetes.io/part-of", "storefront"},
+          {"pod-template-hash", "7d4b9c6f5d"},
+          {"team", "a"},
+          {"tier", "web"},
+          {"version", "2026.03.02"}},
+         200},
+	{"a StatefulSet's",
+         "team-a",
+         "storefront-database-#",
+         {{"app", "storefront-database"},
+          {"app.kubernetes.io/part-of", "storefront"},
+          {"apps.kubernetes.io/pod-index", "#"},
+          {"controller-revision-hash", "storefront-database-6c8f7d9b5"},
+          {"statefulset.kubernetes.io/pod-name", "storefront-database-#"},
+          {"team", "a"},
+          {"tier", "database"},
+          {"version", "2026.03.02"}},
+         340},
+	{"a Job's",
+         "team-a",
+         "invoices-#-x7k2p",
+         {{"app", "invoices"},
+          {"batch.kubernetes.io/controller-uid", "0b1f6a52-93a4-4f0e-9d5c-00000#"},
+          {"batch.kubernetes.io/job-name", "invoices-#"},
+          {"controller-uid", "0b1f6a52-93a4-4f0e-9d5c-00000#"},
+          {"job-name", "invoices-#"},
+          {"team", "a"},
+          {"version", "2026.03.02"}},
+         400},
+};
+
+static const char *numbered(const char *text, unsigned number, char room[static 64])
+{
+	const char *mark = strchr(text, '#');
+
+	if (mark == NULL)
+		return text;
+	(void)snprintf(room, 64, "%.*s%07u%s", (int)(mark - text), text, number, mark + 1);
+	return room;
+}
+
+static void put_shaped(struct model *model, const struct pod_shape *shape, unsigned number)
+{
+	char texts[10][64];
+	struct label labels[8];
+	struct branch_eni eni = {.id = numbered("eni-0000000000#", number, texts[8]), .vlan_id = 1};
+	struct pod pod = {.namespace = shape->namespace,
+	                  .name = numbered(shape->name, number, texts[9]),
+	                  .service_account = "default",
+	                  .labels = {labels, 0},
+	                  .eni = &eni};
+	char address[32];
+
+	(void)snprintf(address, sizeof(address), "10.%u.%u.%u", number >> 16, number >> 8 & 255,
+	               number & 255);
+	eni.addresses[0] = prefix_of(address);
+	eni.address_count = 1;
+	for (size_t i = 0; i < 8 && shape->labels[i].key != NULL; i++)
+		labels[pod.labels.count++] = (struct label){
+			shape->labels[i].key, numbered(shape->labels[i].value, number, texts[i])};
+	assert_int_equal(model_put_remote_pod(model, &pod, number + 1, NULL), 0);
+}
+
+static void a_pod_costs_little_even_where_its_labels_are_its_own(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		struct model *model = model_new();
+		size_t before = __sanitizer_get_current_allocated_bytes();
+		size_t cost;
+
+		assert_non_null(model);
+		for (unsigned number = 0; number < PODS_MANY; number++)
+			put_shaped(model, &shapes[i], number);
+		assert_int_equal(model_remote_count(model), PODS_MANY);
+		cost = (__sanitizer_get_current_allocated_bytes() - before) / PODS_MANY;
+		print_message("a pod like %s: %zu bytes\n", shapes[i].what, cost);
+		assert_in_range(cost, 1, shapes[i].most);
+		model_free(model);
+	}
+}
+
+static void pods_that_go_leave_no_memory_behind(void **state)
+{
+	struct model *model = model_new();
+	size_t before = 0;
+
+	(void)state;
+	assert_non_null(model);
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned number = 0; number < PODS_MANY; number++)
+			put_shaped(model, &shapes[2], round * PODS_MANY + number);
+		if (round == 0)
+			before = __sanitizer_get_current_allocated_bytes();
+		model_remote_begin(model);
+		model_remote_sweep(model);
+		assert_int_equal(model_remote_count(model), 0);
+	}
+	assert_true(__sanitizer_get_current_allocated_bytes() <= before);
+	model_free(model);
+}
+
+static void a_name_that_no_server_would_send_is_refused(void **state)
+{
+	struct setting *setting = *state;
+	char name[2000];
+	struct pod pod = pod_with_digest("10.0.1.1");
+	struct error err = {0};
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	pod.name = name;
+	assert_int_equal(model_put_remote_pod(setting->model, &pod, 1, &err), -ENAMETOOLONG);
+	assert_non_null(strstr(err.text, "a name or label is longer than 1015 bytes"));
+	assert_int_equal(model_remote_count(setting->model), 0);
+}
+
 /* A random sequence ends where the same pods, put once into a fresh model, end. */
 #define PODS 24
 #define STEPS 400
@@ -482,12 +639,16 @@ int main(void)
 		TEST(a_pod_that_has_not_changed_is_in_the_list),
 		TEST(a_list_that_breaks_off_removes_nothing),
 		TEST(policies_that_come_and_go_change_the_members),
+		TEST(a_policy_may_ask_later_for_a_label_that_nobody_asked_for),
 		TEST(policies_may_ask_for_the_labels_of_the_service_account),
 		TEST(the_groups_of_a_listed_eni_win_over_policies),
 		TEST(without_an_eni_it_counts_only_where_that_is_enforced),
 		TEST(what_nobody_refers_to_needs_no_new_resolution),
 		TEST(the_models_generation_rises_only_with_what_is_new_about_a_pod),
 		TEST(the_live_source_wins_over_a_document_and_that_is_said),
+		TEST(a_name_that_no_server_would_send_is_refused),
+		cmocka_unit_test(a_pod_costs_little_even_where_its_labels_are_its_own),
+		cmocka_unit_test(pods_that_go_leave_no_memory_behind),
 		cmocka_unit_test(beyond_the_limit_pods_are_refused_and_known_ones_are_not),
 		TEST(any_sequence_leads_to_what_a_fresh_list_leads_to),
 	};

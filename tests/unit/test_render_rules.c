@@ -46,20 +46,27 @@ static void draw(const char *cluster, const char *groups)
 	drawing_draw(&drawing);
 }
 
-/* Compares a block of the pod's ingress rules, whose names have "@" for their common beginning. */
+/* A block of the pod's ingress rules. */
+static const char *rules_block(const char *kind, const char *ending)
+{
+	char head[IMAGE_NAME_MAX + 64];
+
+	(void)snprintf(head, sizeof(head), "%s %s%s", kind,
+	               drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod"), ending);
+	const char *block = drawing_block(&drawing, head);
+	if (block == NULL)
+		fail_msg("there is no %s", head);
+	return block;
+}
+
+/* Compares it, with "*" for the beginning that its names have in common. */
 static void assert_rules(const char *kind, const char *ending, const char *expected)
 {
 	const char *prefix = drawing_rules(&drawing, DIRECTION_INGRESS, "ns/pod");
-	char head[IMAGE_NAME_MAX + 64];
+	const char *block = rules_block(kind, ending);
 	char text[2048] = "";
 	size_t used = 0;
 
-	(void)snprintf(head, sizeof(head), "%s %s%s", kind, prefix, ending);
-	const char *block = drawing_block(&drawing, head);
-	if (block == NULL) {
-		fail_msg("there is no %s", head);
-		return;
-	}
 	for (const char *next; (next = strstr(block, prefix)) != NULL; block = next) {
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%.*s*",
 		                         (int)(next - block), block);
@@ -116,29 +123,61 @@ static const char *networks(unsigned count, const char *others)
 	return text;
 }
 
-static void draw_networks(const char *ports, const char *ranges)
+static void draw_networks(const char *ports, const char *ranges, const char *other_permission)
 {
 	char groups[8192];
 
-	(void)snprintf(groups, sizeof(groups), GROUPS(GROUP("sg-1", "{%s, %s}")), ports, ranges);
+	(void)snprintf(groups, sizeof(groups), GROUPS(GROUP("sg-1", "{%s, %s}, %s")), ports, ranges,
+	               other_permission);
 	draw(CLUSTER("sg-1"), groups);
 }
+
+#define OF_LENGTH_64                                                                               \
+	"\t\tip6 saddr & ffff:ffff:ffff:ffff:: . meta l4proto . th dport "                         \
+	"@*-ports6-nets goto permit-ingress\n"
 
 static void many_networks_of_one_length_and_a_single_port_are_hashes(void **state)
 {
 	(void)state;
-	draw_networks(TCP("443", "443"), networks(16, "{CidrIpv6: '2001:db8:f::/48'}, "));
+	draw_networks(TCP("443", "443"), networks(16, ""), "");
 	assert_rules("chain", "",
-	             "\t\tcomment \"sg-1\"\n"
-	             "\t\tip6 saddr & ffff:ffff:ffff:ffff:: . meta l4proto . th dport "
+	             "\t\tcomment \"sg-1\"\n" OF_LENGTH_64 "\t\tgoto drop-ingress-rules\n");
+	assert_non_null(strstr(rules_block("set", "-ports6-nets"),
+	                       "\t\ttype ipv6_addr . inet_proto . inet_service\n"
+	                       "\t\tcomment \"sg-1\"\n"
+	                       "\t\telements = { 2001:db8:0:1:: . 6 . 443,\n"));
+}
+
+static void lengths_that_few_have_join_where_no_interval_is_left_then(void **state)
+{
+	(void)state;
+	draw_networks(
+		TCP("443", "443"),
+		networks(16, "{CidrIpv6: '2001:db8:f::/48'}, {CidrIpv6: '2001:db8::1/128'}, "), "");
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n" OF_LENGTH_64
+	             "\t\tip6 saddr & ffff:ffff:ffff:: . meta l4proto . th dport "
 	             "@*-ports6-nets goto permit-ingress\n"
+	             "\t\tip6 saddr . meta l4proto . th dport "
+	             "@*-ports6-nets goto permit-ingress\n"
+	             "\t\tgoto drop-ingress-rules\n");
+}
+
+static void lengths_that_few_have_stay_intervals_beside_others(void **state)
+{
+	(void)state;
+	draw_networks(TCP("443", "443"), networks(16, "{CidrIpv6: '2001:db8:f::/48'}, "),
+	              "{" TCP("80", "80") ", Ipv6Ranges: [{CidrIpv6: '::/0'}]}");
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n" OF_LENGTH_64
 	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
 	             "\t\tgoto drop-ingress-rules\n");
 	assert_rules("set", "-ports6",
 	             "\t\ttype ipv6_addr . inet_proto . inet_service\n"
 	             "\t\tflags interval\n"
 	             "\t\tcomment \"sg-1\"\n"
-	             "\t\telements = { 2001:db8:f::/48 . 6 . 443 }\n");
+	             "\t\telements = { ::/0 . 6 . 80,\n"
+	             "\t\t             2001:db8:f::/48 . 6 . 443 }\n");
 }
 
 /* Masked to /48, every packet of 2001:db8::/48 would look like the first /64 of it. */
@@ -150,7 +189,7 @@ static void a_network_that_a_shorter_mask_would_widen_is_no_hash(void **state)
 	for (unsigned i = 0; i < 13; i++)
 		(void)snprintf(ranges + strlen(ranges), sizeof(ranges) - strlen(ranges),
 		               "{CidrIpv6: '2001:db8:%x::/48'}, ", 0x100 + i);
-	draw_networks(TCP("443", "443"), networks(16, ranges));
+	draw_networks(TCP("443", "443"), networks(16, ranges), "");
 	assert_rules("chain", "",
 	             "\t\tcomment \"sg-1\"\n"
 	             "\t\tip6 saddr & ffff:ffff:ffff:ffff:: . meta l4proto . th dport "
@@ -169,21 +208,40 @@ static void a_network_that_a_shorter_mask_would_widen_is_no_hash(void **state)
 static void few_networks_of_one_length_are_intervals(void **state)
 {
 	(void)state;
-	draw_networks(TCP("443", "443"), networks(15, ""));
+	draw_networks(TCP("443", "443"), networks(15, ""), "");
 	assert_rules("chain", "",
 	             "\t\tcomment \"sg-1\"\n"
 	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
 	             "\t\tgoto drop-ingress-rules\n");
 }
 
-static void networks_with_a_range_of_ports_are_intervals(void **state)
+static void many_networks_with_a_range_of_ports_are_masked_too(void **state)
 {
 	(void)state;
-	draw_networks(TCP("443", "444"), networks(40, ""));
+	draw_networks(TCP("443", "444"), networks(16, ""), "");
 	assert_rules("chain", "",
-	             "\t\tcomment \"sg-1\"\n"
+	             "\t\tcomment \"sg-1\"\n" OF_LENGTH_64 "\t\tgoto drop-ingress-rules\n");
+	assert_non_null(strstr(rules_block("set", "-ports6-nets"),
+	                       "\t\ttype ipv6_addr . inet_proto . inet_service\n"
+	                       "\t\tflags interval\n"
+	                       "\t\tcomment \"sg-1\"\n"
+	                       "\t\telements = { 2001:db8:0:1:: . 6 . 443-444,\n"));
+}
+
+static void few_networks_with_a_range_of_ports_leave_the_others_a_hash(void **state)
+{
+	(void)state;
+	draw_networks(TCP("443", "443"), networks(16, ""),
+	              "{" TCP("80", "81") ", Ipv6Ranges: [{CidrIpv6: '2001:db8:9::/48'}]}");
+	assert_rules("chain", "",
+	             "\t\tcomment \"sg-1\"\n" OF_LENGTH_64
 	             "\t\tip6 saddr . meta l4proto . th dport @*-ports6 goto permit-ingress\n"
 	             "\t\tgoto drop-ingress-rules\n");
+	assert_rules("set", "-ports6",
+	             "\t\ttype ipv6_addr . inet_proto . inet_service\n"
+	             "\t\tflags interval\n"
+	             "\t\tcomment \"sg-1\"\n"
+	             "\t\telements = { 2001:db8:9::/48 . 6 . 80-81 }\n");
 }
 
 static void boxes_that_overlap_go_into_a_set_for_each_depth(void **state)
@@ -565,9 +623,12 @@ int main(void)
 		DRAWN(rules_become_sets_and_a_chain_that_ends_with_a_drop),
 		DRAWN(boxes_that_overlap_go_into_a_set_for_each_depth),
 		DRAWN(many_networks_of_one_length_and_a_single_port_are_hashes),
+		DRAWN(lengths_that_few_have_join_where_no_interval_is_left_then),
+		DRAWN(lengths_that_few_have_stay_intervals_beside_others),
 		DRAWN(a_network_that_a_shorter_mask_would_widen_is_no_hash),
 		DRAWN(few_networks_of_one_length_are_intervals),
-		DRAWN(networks_with_a_range_of_ports_are_intervals),
+		DRAWN(many_networks_with_a_range_of_ports_are_masked_too),
+		DRAWN(few_networks_with_a_range_of_ports_leave_the_others_a_hash),
 		DRAWN(the_port_leads_to_the_groups_that_may_use_it),
 		DRAWN(a_port_that_two_groups_may_use_leads_to_a_chain_of_both),
 		DRAWN(more_groups_than_the_map_holds_are_asked_one_by_one),

@@ -22,6 +22,21 @@ static void words_give_what_was_published(void **state)
 	assert_int_equal(siphash_end(&hash), 0xabac0158050fc4dc);
 }
 
+/* From the paper's appendix A, and the reference implementation's list. */
+static void siphash_2_4_is_what_was_published(void **state)
+{
+	uint8_t secret[16];
+	uint8_t text[15];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(secret); i++)
+		secret[i] = (uint8_t)i;
+	memcpy(text, secret, sizeof(text));
+	assert_int_equal(siphash_2_4(secret, text, 15), 0xa129ca6149be45e5);
+	assert_int_equal(siphash_2_4(secret, text, 8), 0x93f5f5799a932462);
+	assert_int_equal(siphash_2_4(secret, text, 0), 0x726fdb47dd0e0e31);
+}
+
 static uint64_t hash_of(const uint64_t with[static 2], const char *a, const char *b)
 {
 	struct siphash hash = siphash_begin(with);
@@ -61,6 +76,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_give_what_was_published),
+		cmocka_unit_test(siphash_2_4_is_what_was_published),
 		cmocka_unit_test(bytes_count_where_they_stand),
 		cmocka_unit_test(key_counts),
 	};

@@ -59,9 +59,15 @@ static void start(struct place *place)
 	                 0);
 }
 
+static void keep_copies(struct place *place)
+{
+	while (source_files_keep_copy(place->source)) {
+	}
+}
+
 static void stop(struct place *place)
 {
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	source_files_close(place->source);
 	model_free(place->model);
 }
@@ -195,7 +201,7 @@ static void a_removed_file_leaves_the_model_and_its_copy_goes(void **state)
 
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), 0);
 	assert_int_equal(unlink(path_of(place, "documents/a.yaml")), 0);
 	read_source(place);
@@ -281,7 +287,7 @@ static void a_copy_that_cannot_be_kept_is_only_reported(void **state)
 	assert_int_equal(rmdir(path_of(place, "state")), 0);
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	assert_true(has_group(place, "sg-1"));
 	assert_int_equal(only_file(place)->state, SOURCE_FILE_GOOD);
 	assert_true(only_file(place)->copy_error[0] != '\0');
@@ -294,14 +300,31 @@ static void a_copy_that_could_not_be_kept_is_tried_again(void **state)
 	assert_int_equal(rmdir(path_of(place, "state")), 0);
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	assert_true(only_file(place)->news);
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	assert_false(only_file(place)->news);
 	assert_int_equal(mkdir(path_of(place, "state"), 0700), 0);
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	assert_true(only_file(place)->news);
 	assert_string_equal(only_file(place)->copy_error, "");
+	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), 0);
+}
+
+static void copies_are_made_one_at_a_time_and_one_that_fails_holds_up_no_other(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(mkdir(path_of(place, "state/a.yaml"), 0700), 0);
+	write_file(place, "documents/a.yaml", GROUP("sg-1"));
+	write_file(place, "documents/b.yaml", GROUP("sg-2"));
+	read_source(place);
+	assert_true(source_files_keep_copy(place->source));
+	assert_int_equal(access(path_of(place, "state/b.yaml"), F_OK), -1);
+	assert_false(source_files_keep_copy(place->source));
+	assert_int_equal(access(path_of(place, "state/b.yaml"), F_OK), 0);
+	assert_int_equal(rmdir(path_of(place, "state/a.yaml")), 0);
+	assert_false(source_files_keep_copy(place->source));
 	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), 0);
 }
 
@@ -313,7 +336,7 @@ static void a_file_that_changed_since_it_was_loaded_is_not_copied(void **state)
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
 	write_file(place, "documents/a.yaml", "not: [a, document");
-	source_files_keep_copies(place->source);
+	keep_copies(place);
 	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), -1);
 }
 
@@ -465,6 +488,7 @@ int main(void)
 		TEST(a_broken_copy_is_not_taken),
 		TEST(a_copy_that_cannot_be_kept_is_only_reported),
 		TEST(a_copy_that_could_not_be_kept_is_tried_again),
+		TEST(copies_are_made_one_at_a_time_and_one_that_fails_holds_up_no_other),
 		TEST(a_file_that_changed_since_it_was_loaded_is_not_copied),
 		TEST(a_directory_that_comes_late_is_found_by_looking),
 		TEST(of_a_directory_that_goes_away_everything_stays_in_force),

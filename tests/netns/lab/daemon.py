@@ -10,7 +10,7 @@ import tempfile
 
 from . import documents, netns
 from .node import Pod
-from .tap import Failure, note, wait_for
+from .tap import Failure, need_kernel, note, skip, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
@@ -26,6 +26,14 @@ def missing():
         if not os.access(path, os.X_OK):
             return f"{os.path.relpath(path, ROOT)} is not built"
     return None
+
+
+def need(*more):
+    """Skips the program where no daemon can run; more: functions that say what else is missing."""
+    need_kernel()
+    for reason in (function() for function in (missing, *more)):
+        if reason:
+            skip(reason)
 
 
 class Daemon:
@@ -81,9 +89,18 @@ class Daemon:
     def configure(self, **config):
         self.config = config
 
-    def launch(self):
+    def write_config(self):
         with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
             json.dump(self.configuration(), file, indent=2)
+
+    def run_job(self, *words, check=True, timeout=60.0):
+        """The program with words that make it end by itself."""
+        self.write_config()
+        argv = [BINARY, "--config", self.path("podsg.yaml"), *words]
+        return netns.run(argv, name=self.node.name("node"), check=check, timeout=timeout)
+
+    def launch(self):
+        self.write_config()
         argv = netns.command_in(self.node.name("node"),
                                 [*self.prefix, BINARY, "--config", self.path("podsg.yaml")])
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log,

@@ -60,10 +60,11 @@ def command_in(name, argv):
     return ["nsenter", f"--net={path(name)}", "--", *argv]
 
 
-def run(argv, name=None, text_input=None, check=True):
+def run(argv, name=None, text_input=None, check=True, timeout=60.0):
     """Runs a command to its end; a failure carries what it said."""
     argv = command_in(name, argv) if name else argv
-    done = subprocess.run(argv, input=text_input, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(argv, input=text_input, capture_output=True, text=True,
+                          timeout=timeout)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}: status {done.returncode}: {done.stderr.strip()}")
     return done

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/file_replace.h"
+#include "common/log.h"
+#include "dnscache/daemon.h"
+#include "dnscache/daemon_parts.h"
+#include "dnscache/tell/errors_log.h"
+
+#define DRAIN 1000 /* milliseconds that questions in flight have when the daemon ends */
+/* Of `memory`, what is not the cache: program, libraries, workers, questions in flight. */
+#define MEMORY_BESIDES (14u << 20)
+
+static uint64_t cache_bytes(const struct config *config)
+{
+	uint64_t memory = config->dns.memory;
+	return memory > 2 * (uint64_t)MEMORY_BESIDES ? memory - MEMORY_BESIDES : memory / 2;
+}
+
+static int open_cache(struct dnscache *daemon, struct error *err)
+{
+	bool adopted;
+	int memfd = handover_take(daemon->handover, "cache");
+	int r = cache_open(cache_bytes(daemon->config), memfd, &daemon->shared.cache, &adopted,
+	                   err);
+	if (r < 0)
+		return r;
+	/* Without a store the next start is a cold one. */
+	if (!adopted)
+		(void)handover_store("cache", cache_memfd(daemon->shared.cache), NULL);
+	log_event(LOG_LEVEL_DEBUG, "cache-open", "adopted=%d", adopted);
+	return 0;
+}
+
+static unsigned count_workers(const struct dnscache_options *options)
+{
+	cpu_set_t cpus;
+	unsigned count = options->workers;
+	if (count == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		count = (unsigned)CPU_COUNT(&cpus);
+	if (count == 0)
+		count = 1;
+	return count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
+static int open_shared(struct dnscache *daemon, struct error *err)
+{
+	struct worker_shared *shared = &daemon->shared;
+	const struct config *config = daemon->config;
+	if (getrandom(shared->cookie_secret, sizeof(shared->cookie_secret), 0) !=
+	    (ssize_t)sizeof(shared->cookie_secret))
+		return error_set(err, -errno, "no random numbers: %s", strerror(errno));
+	shared->limits = client_limits_new(config->dns.client_rate, config->dns.client_outstanding);
+	shared->workers = count_workers(daemon->options);
+	daemon->counters = counter_table_new(shared->workers);
+	daemon->probe = probe_new();
+	if (!shared->limits || !daemon->counters || !daemon->probe)
+		return error_set(err, -ENOMEM, "no memory");
+	return open_cache(daemon, err);
+}
+
+static int start_workers(struct dnscache *daemon, struct error *err)
+{
+	unsigned count = daemon->shared.workers;
+	int r = listeners_attach(daemon->plan, NULL, count, daemon->handover, err);
+	while (r == 0 && daemon->worker_count < count) {
+		r = worker_start(&daemon->shared, daemon->worker_count, daemon->plan,
+		                 &daemon->workers[daemon->worker_count], err);
+		if (r == 0)
+			daemon->worker_count++;
+	}
+	return r;
+}
+
+static struct network_settings network_settings(const struct dnscache_values *values,
+                                                const struct dnscache_options *options)
+{
+	return (struct network_settings){
+		.interface = options->interface,
+		.addresses = values->listen,
+		.address_count = values->listen_count,
+		.cluster_servers = values->cluster_servers,
+		.cluster_server_count = values->cluster_server_count,
+		.port = options->port,
+		.health_port = options->health_port,
+		.interface_wanted = options->setup_interface,
+		.rules_wanted = options->setup_rules,
+	};
+}
+
+static int open_network(struct dnscache *daemon, struct error *err)
+{
+	const struct dnscache_options *options = daemon->options;
+	struct network_settings settings = network_settings(&daemon->values, options);
+	int r = network_open(&settings, &daemon->network, err);
+	if (r < 0)
+		return r;
+	struct error failure = {0};
+	/* The addresses may be somebody else's to make, or come later. */
+	if (network_set_up_interface(daemon->network, &failure) < 0) {
+		daemon->setup_errors[NETWORK_INTERFACE_ADD]++;
+		log_text(LOG_LEVEL_ERROR, "interface-not-set-up", failure.text);
+	}
+	return 0;
+}
+
+static void write_pid(const struct dnscache_options *options)
+{
+	struct error failure = {0};
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (options->pid_file &&
+	    file_replace(options->pid_file, text, (size_t)length, 0644, NULL, &failure) < 0)
+		log_text(LOG_LEVEL_WARNING, "pid-file-not-written", failure.text);
+}
+
+static void tell_status(struct dnscache *daemon)
+{
+	struct cache_statistics cache;
+	char line[NOTIFY_STATUS_MAX];
+	const char *trouble = probe_trouble(daemon->probe);
+	cache_statistics(daemon->shared.cache, &cache);
+	snprintf(line, sizeof(line), "%s%s%llu names cached in %llu KiB", trouble,
+	         trouble[0] ? "; " : "", (unsigned long long)(cache.entries[0] + cache.entries[1]),
+	         (unsigned long long)(cache.bytes / 1024));
+	notify_status(daemon->notify, line);
+}
+
+/* A worker that is stuck does not come back; another process does. */
+static void give_up_if_stuck(struct dnscache *daemon)
+{
+	if (!probe_stuck(daemon->probe))
+		return;
+	log_text(LOG_LEVEL_ERROR, "stuck", probe_trouble(daemon->probe));
+	abort();
+}
+
+static void period_cb(uv_timer_t *timer)
+{
+	struct dnscache *daemon = timer->data;
+	probe_turn(daemon->probe, daemon->plan, daemon->workers, daemon->worker_count);
+	give_up_if_stuck(daemon);
+	daemon_reload_if_changed(daemon);
+	daemon_watch_branches(daemon);
+	daemon_read_branches(daemon);
+	daemon_keep_rules(daemon, false);
+	daemon_open_pages(daemon);
+	tell_status(daemon);
+	errors_log_settle();
+	log_settle();
+}
+
+static void lame_cb(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+static uint32_t lame_time(const struct plan *plan)
+{
+	uint32_t most = 0;
+	for (size_t i = 0; i < plan->corefile->block_count; i++)
+		if (plan->corefile->blocks[i].health.lameduck > most)
+			most = plan->corefile->blocks[i].health.lameduck;
+	return most;
+}
+
+static void stop_cb(uv_signal_t *handle, int number)
+{
+	struct dnscache *daemon = handle->data;
+	if (daemon->stopping)
+		return;
+	daemon->stopping = true;
+	daemon->leaving = number == SIGUSR2;
+	log_event(LOG_LEVEL_INFO, "stopping", "signal=%d successor=%d", number, daemon->leaving);
+	notify_stopping(daemon->notify);
+	uv_timer_start(&daemon->lame, lame_cb, daemon->leaving ? 0 : lame_time(daemon->plan), 0);
+}
+
+static void reload_cb(uv_signal_t *handle, int number)
+{
+	struct dnscache *daemon = handle->data;
+	(void)number;
+	notify_reloading(daemon->notify);
+	daemon_reload(daemon);
+	notify_reloaded(daemon->notify);
+}
+
+static int start_signal(struct dnscache *daemon, uv_signal_t *handle, int number,
+                        uv_signal_cb callback)
+{
+	handle->data = daemon;
+	int r = uv_signal_init(&daemon->loop, handle);
+	return r < 0 ? r : uv_signal_start(handle, callback, number);
+}
+
+static int start_handles(struct dnscache *daemon)
+{
+	daemon->period.data = daemon;
+	daemon->lame.data = daemon;
+	daemon->branches_watch.data = daemon;
+	uv_timer_init(&daemon->loop, &daemon->period);
+	uv_timer_init(&daemon->loop, &daemon->lame);
+	uv_fs_event_init(&daemon->loop, &daemon->branches_watch);
+	int r = start_signal(daemon, &daemon->terminate, SIGTERM, stop_cb);
+	if (r == 0)
+		r = start_signal(daemon, &daemon->interrupt, SIGINT, stop_cb);
+	if (r == 0)
+		r = start_signal(daemon, &daemon->successor, SIGUSR2, stop_cb);
+	if (r == 0)
+		r = start_signal(daemon, &daemon->reload, SIGUSR1, reload_cb);
+	if (r == 0)
+		r = start_signal(daemon, &daemon->hangup, SIGHUP, reload_cb);
+	if (r == 0)
+		r = uv_timer_start(&daemon->period, period_cb, 0, PROBE_PERIOD);
+	return r;
+}
+
+/* First those who answer, then those who are sent here. */
+static int daemon_open(struct dnscache *daemon, struct error *err)
+{
+	int r = handover_open(&daemon->handover, err);
+	if (r == 0)
+		r = dnscache_values_read(daemon->options, daemon->config, &daemon->values, err);
+	if (r == 0)
+		r = open_shared(daemon, err);
+	if (r == 0)
+		r = daemon_follow_first(daemon, err);
+	if (r == 0)
+		r = open_network(daemon, err);
+	if (r == 0)
+		r = start_workers(daemon, err);
+	if (r < 0)
+		return r;
+	handover_close(daemon->handover);
+	daemon->handover = NULL;
+	r = start_handles(daemon);
+	if (r == 0)
+		r = notify_open(&daemon->loop, &daemon->notify, err);
+	return r < 0 ? error_set(err, r, "event loop: %s", uv_strerror(r)) : 0;
+}
+
+static void close_walk(uv_handle_t *handle, void *context)
+{
+	(void)context;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void stop_workers(struct dnscache *daemon)
+{
+	for (unsigned i = 0; i < daemon->worker_count; i++)
+		worker_stop(daemon->workers[i], DRAIN);
+	for (unsigned i = 0; i < daemon->worker_count; i++)
+		worker_join(daemon->workers[i]);
+	daemon->worker_count = 0;
+}
+
+static bool keeps_network(const struct dnscache *daemon)
+{
+	return daemon->leaving || daemon->options->skip_teardown;
+}
+
+/* Whoever asks is sent to the cluster's DNS before nobody answers here; the addresses go last, for
+ * answers that are still on their way come from them. */
+static void daemon_close(struct dnscache *daemon)
+{
+	struct error failure = {0};
+	int r = 0;
+	if (daemon->network && !keeps_network(daemon))
+		r = network_tear_down_rules(daemon->network, &failure);
+	stop_workers(daemon);
+	if (daemon->network && !keeps_network(daemon))
+		r = network_tear_down_interface(daemon->network, &failure);
+	if (failure.code || r < 0)
+		log_text(LOG_LEVEL_ERROR, "network-left-behind", failure.text);
+	network_close(daemon->network);
+	handover_close(daemon->handover);
+	daemon_close_pages(daemon);
+	notify_close(daemon->notify);
+	uv_walk(&daemon->loop, close_walk, NULL);
+	while (uv_run(&daemon->loop, UV_RUN_DEFAULT) != 0) {
+	}
+	uv_loop_close(&daemon->loop);
+	daemon_forget_branches(daemon);
+	plan_release(daemon->plan);
+	dnscache_values_free(&daemon->values);
+	cache_close(daemon->shared.cache);
+	client_limits_free(daemon->shared.limits);
+	counter_table_free(daemon->counters);
+	probe_free(daemon->probe);
+	free(daemon->sources);
+}
+
+static void run(struct dnscache *daemon)
+{
+	daemon_read_branches(daemon);
+	daemon_keep_rules(daemon, true);
+	write_pid(daemon->options);
+	notify_ready(daemon->notify);
+	log_event(LOG_LEVEL_INFO, "running", "workers=%u endpoints=%zu", daemon->worker_count,
+	          daemon->plan->endpoint_count);
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+}
+
+int dnscache_run(const struct dnscache_options *options, struct error *err)
+{
+	struct dnscache *daemon = calloc(1, sizeof(*daemon));
+	if (!daemon)
+		return error_set(err, -ENOMEM, "no memory");
+	daemon->options = options;
+	(void)signal(SIGPIPE, SIG_IGN);
+	int r = config_find(options->config, &daemon->config, err);
+	if (r < 0) {
+		free(daemon);
+		return r;
+	}
+	r = uv_loop_init(&daemon->loop);
+	if (r == 0) {
+		r = daemon_open(daemon, err);
+		if (r == 0)
+			run(daemon);
+		daemon_close(daemon);
+	}
+	config_free(daemon->config);
+	free(daemon);
+	return r;
+}

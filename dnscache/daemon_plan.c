@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "dnscache/daemon_parts.h"
+
+#define RELOAD_PERIOD 10000 /* milliseconds: of a template and a ConfigMap, as node-cache looks */
+
+int daemon_make_plan(struct dnscache *daemon, struct plan **ret, struct error *err)
+{
+	struct corefile *corefile;
+	struct dnscache_values values;
+	int r = dnscache_values_read(daemon->options, daemon->config, &values, err);
+	if (r < 0)
+		return r;
+	r = dnscache_values_corefile(&values, &corefile, err);
+	if (r == 0)
+		r = plan_make(corefile, values.listen, values.listen_count, daemon->counters, ret,
+		              err);
+	dnscache_values_free(&values);
+	return r;
+}
+
+/* What is looked at to see whether the Corefile is another one. */
+static void remember_sources(struct dnscache *daemon)
+{
+	const struct corefile *corefile = daemon->plan->corefile;
+	struct file_identity *sources = calloc(corefile->path_count + 1, sizeof(*sources));
+	free(daemon->sources);
+	daemon->sources = sources;
+	daemon->source_count = sources ? corefile->path_count : 0;
+	for (size_t i = 0; i < daemon->source_count; i++)
+		(void)file_identity_of(corefile->paths[i], &sources[i]);
+}
+
+static void schedule(struct dnscache *daemon)
+{
+	const struct corefile *corefile = daemon->plan->corefile;
+	uint64_t pause = RELOAD_PERIOD;
+	for (size_t i = 0; i < corefile->block_count; i++) {
+		const struct server_block *block = &corefile->blocks[i];
+		if (block->reload.present)
+			pause = block->reload.interval + backoff_random(block->reload.jitter + 1);
+	}
+	daemon->next_reload = uv_now(&daemon->loop) + pause;
+}
+
+static void note_warnings(const struct corefile *corefile)
+{
+	for (size_t i = 0; i < corefile->warning_count; i++)
+		log_text(LOG_LEVEL_WARNING, "corefile", corefile->warnings[i]);
+}
+
+/* As long as any zone may serve it behind its end. */
+static void keep_stale(const struct dnscache *daemon, const struct corefile *corefile)
+{
+	uint32_t longest = 0;
+	for (size_t i = 0; i < corefile->block_count; i++) {
+		const struct cache_settings *cache = &corefile->blocks[i].cache;
+		if (cache->stale.present && cache->stale.duration > longest)
+			longest = cache->stale.duration;
+	}
+	cache_keep_stale(daemon->shared.cache, longest);
+}
+
+static void follow(struct dnscache *daemon, struct plan *plan)
+{
+	struct plan *before = daemon->plan;
+	daemon->plan = plan;
+	for (unsigned i = 0; i < daemon->worker_count; i++)
+		worker_set_plan(daemon->workers[i], plan);
+	plan_release(before);
+	keep_stale(daemon, plan->corefile);
+	remember_sources(daemon);
+	schedule(daemon);
+	note_warnings(plan->corefile);
+}
+
+int daemon_follow_first(struct dnscache *daemon, struct error *err)
+{
+	struct plan *plan;
+	int r = daemon_make_plan(daemon, &plan, err);
+	if (r < 0)
+		return r;
+	follow(daemon, plan);
+	return 0;
+}
+
+/* All of it or nothing: what cannot be had leaves the one before in force. */
+void daemon_reload(struct dnscache *daemon)
+{
+	struct error failure = {0};
+	struct plan *plan = NULL;
+	int r = daemon_make_plan(daemon, &plan, &failure);
+	if (r == 0)
+		r = listeners_attach(plan, daemon->plan, daemon->worker_count, daemon->handover,
+		                     &failure);
+	if (r < 0) {
+		plan_release(plan);
+		daemon->reloads_failed++;
+		if (strcmp(daemon->last_refusal, failure.text) != 0)
+			log_text(LOG_LEVEL_ERROR, "corefile-refused", failure.text);
+		snprintf(daemon->last_refusal, sizeof(daemon->last_refusal), "%s", failure.text);
+		remember_sources(daemon);
+		schedule(daemon);
+		return;
+	}
+	daemon->last_refusal[0] = '\0';
+	follow(daemon, plan);
+	daemon_open_pages(daemon);
+	log_event(LOG_LEVEL_INFO, "corefile-reloaded", "blocks=%zu", plan->block_count);
+}
+
+static bool are_hosts_changed(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->block_count; i++)
+		if (plan->blocks[i].hosts && hosts_changed(plan->blocks[i].hosts))
+			return true;
+	return false;
+}
+
+static bool is_changed(const struct dnscache *daemon)
+{
+	const struct corefile *corefile = daemon->plan->corefile;
+	for (size_t i = 0; i < daemon->source_count; i++) {
+		struct file_identity now;
+		memset(&now, 0, sizeof(now));
+		(void)file_identity_of(corefile->paths[i], &now);
+		if (!file_identity_equal(&now, &daemon->sources[i]))
+			return true;
+	}
+	return false;
+}
+
+void daemon_reload_if_changed(struct dnscache *daemon)
+{
+	bool hosts = are_hosts_changed(daemon->plan);
+	if (!hosts && uv_now(&daemon->loop) < daemon->next_reload)
+		return;
+	if (hosts || is_changed(daemon))
+		daemon_reload(daemon);
+	else
+		schedule(daemon);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dnscache/plugin/loadbalance.h"
+#include "dnscache/tell/query_log.h"
+#include "dnscache/serve/task_parts.h"
+
+#define FAILURE_RECHECK 30 /* seconds: RFC 8767 §5 */
+#define STALE_TTL 30       /* likewise, §4 */
+#define FAILED_PLACES                                                                              \
+	(sizeof(((struct task_table *)0)->failed) / sizeof(((struct task_table *)0)->failed[0]))
+
+int task_table_open(struct worker *worker)
+{
+	worker->tasks = calloc(1, sizeof(*worker->tasks));
+	return worker->tasks ? 0 : -ENOMEM;
+}
+
+void task_table_close(struct worker *worker)
+{
+	struct task_table *table = worker->tasks;
+	while (table && table->free_waiters) {
+		struct waiter *waiter = table->free_waiters;
+		table->free_waiters = waiter->next;
+		free(waiter);
+	}
+	free(table);
+	worker->tasks = NULL;
+}
+
+unsigned task_count(const struct worker *worker)
+{
+	return worker->tasks->count;
+}
+
+static struct task **bucket_of(const struct task_table *table, const struct cache_key *key)
+{
+	/* Bits that the cache does not use for its own buckets are as good as any. */
+	struct task *const *bucket = &table->buckets[key->hash >> 32 & (TASK_BUCKETS - 1)];
+	return (struct task **)(uintptr_t)bucket;
+}
+
+static bool is_key(const struct cache_key *a, const struct cache_key *b)
+{
+	return a->hash == b->hash && a->partition == b->partition && a->type == b->type &&
+	       a->flags == b->flags && a->name_length == b->name_length &&
+	       memcmp(a->name, b->name, a->name_length) == 0;
+}
+
+static struct task *find_task(const struct task_table *table, const struct cache_key *key)
+{
+	struct task *task = *bucket_of(table, key);
+	while (task && !is_key(&task->key, key))
+		task = task->next;
+	return task;
+}
+
+static void free_task(struct task *task)
+{
+	free(task->rewrites);
+	free(task->stale);
+	arena_free(task->arena);
+	free(task);
+}
+
+static struct task *new_task(struct worker *worker, const struct plan_zone *zone,
+                             const struct cache_key *key, const struct dns_query *query)
+{
+	struct task_table *table = worker->tasks;
+	if (table->count >= TASKS_MAX)
+		return NULL;
+	struct task *task = calloc(1, sizeof(*task));
+	if (!task)
+		return NULL;
+	if (zone->block->settings->rewrite_count > 0) {
+		task->rewrites = calloc(1, sizeof(*task->rewrites));
+		if (!task->rewrites) {
+			free(task);
+			return NULL;
+		}
+	}
+	task->worker = worker;
+	task->zone = zone;
+	task->asked.name = query->name;
+	task->asked.type = query->type;
+	task->asked.dnssec_ok = key->flags & DNS_KEY_DO;
+	task->asked.checking_disabled = key->flags & DNS_KEY_CD;
+	task->question = task->asked;
+	task->key = *key;
+	task->key.name = task->asked.name.wire;
+	task->last_waiter = &task->waiters;
+	task->began = worker->now_us;
+	task->plan = worker->current;
+	task->plan->tasks++;
+	struct task **bucket = bucket_of(table, key);
+	task->next = *bucket;
+	*bucket = task;
+	table->count++;
+	atomic_store_explicit(&worker->counters.in_flight, table->count, memory_order_relaxed);
+	return task;
+}
+
+static void unlink_task(struct task *task)
+{
+	struct task_table *table = task->worker->tasks;
+	struct task **link = bucket_of(table, &task->key);
+	while (*link != task)
+		link = &(*link)->next;
+	*link = task->next;
+	table->count--;
+	atomic_store_explicit(&task->worker->counters.in_flight, table->count,
+	                      memory_order_relaxed);
+}
+
+static struct waiter *new_waiter(struct task_table *table)
+{
+	struct waiter *waiter = table->free_waiters;
+	if (table->waiter_count >= WAITERS_MAX)
+		return NULL;
+	if (waiter)
+		table->free_waiters = waiter->next;
+	else
+		waiter = malloc(sizeof(*waiter));
+	if (waiter)
+		table->waiter_count++;
+	return waiter;
+}
+
+static void fill_waiter(struct waiter *waiter, const struct dns_query *query,
+                        const struct client *client, uint32_t hash)
+{
+	size_t head = dns_query_body(query);
+	waiter->next = NULL;
+	waiter->client = *client;
+	waiter->hash = hash;
+	waiter->query = *query;
+	memcpy(waiter->packet, query->packet, head);
+	waiter->query.packet = waiter->packet;
+	if (query->edns.cookie) {
+		memcpy(waiter->packet + head, query->edns.cookie, query->edns.cookie_size);
+		waiter->query.edns.cookie = waiter->packet + head;
+	}
+	if (client->connection)
+		tcp_hold(client->connection);
+}
+
+static void release_waiter(struct worker *worker, struct waiter *waiter)
+{
+	struct task_table *table = worker->tasks;
+	client_limits_waited(worker->shared->limits, waiter->hash);
+	if (waiter->client.connection)
+		tcp_release(waiter->client.connection);
+	waiter->next = table->free_waiters;
+	table->free_waiters = waiter;
+	table->waiter_count--;
+	atomic_store_explicit(&worker->counters.waiting, table->waiter_count, memory_order_relaxed);
+}
+
+/* What the cache holds now, for as long as the question takes. */
+static void keep_stale(struct task *task)
+{
+	const struct worker *worker = task->worker;
+	const struct cache_settings *cache = &task->zone->block->settings->cache;
+	task->stale = malloc(worker->scratch->size);
+	if (!task->stale)
+		return;
+	memcpy(task->stale, worker->scratch, worker->scratch->size);
+	task->stale_at = worker->now_us / 1000 + cache->stale.client_timeout;
+	task->worker->tasks->stale_waiting++;
+}
+
+enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
+                          const struct cache_key *key, const struct dns_query *query,
+                          const struct client *client, bool stale)
+{
+	uint32_t hash = client_hash(worker->shared->limits, &client->address.any);
+	if (!client_limits_wait(worker->shared->limits, hash))
+		return TASK_NOT_THIS;
+	struct waiter *waiter = new_waiter(worker->tasks);
+	struct task *task = waiter ? find_task(worker->tasks, key) : NULL;
+	bool joined = task;
+	if (waiter && !task)
+		task = new_task(worker, zone, key, query);
+	if (!task) {
+		client_limits_waited(worker->shared->limits, hash);
+		if (waiter) {
+			waiter->next = worker->tasks->free_waiters;
+			worker->tasks->free_waiters = waiter;
+			worker->tasks->waiter_count--;
+		}
+		return TASK_NO_ROOM;
+	}
+	fill_waiter(waiter, query, client, hash);
+	atomic_store_explicit(&worker->counters.waiting, worker->tasks->waiter_count,
+	                      memory_order_relaxed);
+	*task->last_waiter = waiter;
+	task->last_waiter = &waiter->next;
+	if (stale && !task->stale)
+		keep_stale(task);
+	if (joined) {
+		tally_add(&worker->counters.coalesced, 1);
+		return TASK_WAITING;
+	}
+	task->tcp = client->connection;
+	if (zone->block->settings->template_count > 0) {
+		const void *address = client->address.any.sa_family == AF_INET
+		                              ? (const void *)&client->address.four.sin_addr
+		                              : (const void *)&client->address.six.sin6_addr;
+		(void)inet_ntop(client->address.any.sa_family, address, task->remote,
+		                sizeof(task->remote));
+	}
+	ask_begin(task);
+	return TASK_WAITING;
+}
+
+void task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
+                  const struct dns_query *query)
+{
+	if (find_task(worker->tasks, key))
+		return;
+	struct task *task = new_task(worker, zone, key, query);
+	if (task)
+		ask_begin(task);
+}
+
+static void note_failure(struct task *task)
+{
+	struct task_table *table = task->worker->tasks;
+	uint32_t hash = (uint32_t)task->key.hash;
+	table->failed[hash % FAILED_PLACES].hash = hash;
+	table->failed[hash % FAILED_PLACES].until = task->worker->now + FAILURE_RECHECK;
+}
+
+bool task_failed_lately(const struct worker *worker, const struct cache_key *key)
+{
+	uint32_t hash = (uint32_t)key->hash;
+	const struct task_table *table = worker->tasks;
+	return table->failed[hash % FAILED_PLACES].hash == hash &&
+	       worker->now < table->failed[hash % FAILED_PLACES].until;
+}
+
+static void tell_waiter(struct task *task, struct waiter *waiter, const struct dns_answer *answer,
+                        bool stale, enum count_source source)
+{
+	struct worker *worker = task->worker;
+	const struct server_block *block = task->zone->block->settings;
+	struct zone_counters *counters = task->zone->counters[worker->index];
+	uint8_t cookie[DNS_SERVER_COOKIE];
+	struct dns_reply_form form;
+	serve_form(worker, &waiter->client, &waiter->query, waiter->client.endpoint->first->bufsize,
+	           cookie, &form);
+	form.fresh = !stale;
+	form.keep_ttl = block->cache.lifetimes.keep_ttl;
+	if (stale) {
+		form.stale_ttl = STALE_TTL;
+		form.ede = answer->rcode == DNS_RCODE_NXDOMAIN ? DNS_EDE_STALE_NXDOMAIN
+		                                               : DNS_EDE_STALE;
+		tally_add(&counters->cache_stale, 1);
+	}
+	size_t size = dns_reply(&waiter->query, answer, &form, worker->reply);
+	if (block->loadbalance)
+		loadbalance_rotate(worker->reply, size, worker->turn++);
+	uint64_t took = worker->now_us - waiter->client.received;
+	serve_count_reply(counters, &waiter->client, size, answer->rcode, source);
+	count_duration(counters, took, 1);
+	if (block->log.present)
+		query_log(&block->log, &waiter->client, &waiter->query, worker->reply, size, took);
+	if (waiter->client.connection)
+		tcp_send(waiter->client.connection, worker->reply, size);
+	else
+		udp_send(worker, &waiter->client, worker->reply, size);
+	release_waiter(worker, waiter);
+}
+
+static void tell_all(struct task *task, const struct dns_answer *answer, bool stale,
+                     enum count_source source)
+{
+	struct waiter *waiter = task->waiters;
+	task->waiters = NULL;
+	task->last_waiter = &task->waiters;
+	while (waiter) {
+		struct waiter *next = waiter->next;
+		tell_waiter(task, waiter, answer, stale, source);
+		waiter = next;
+	}
+}
+
+static void drop_stale(struct task *task)
+{
+	if (!task->stale)
+		return;
+	task->worker->tasks->stale_waiting--;
+	free(task->stale);
+	task->stale = NULL;
+}
+
+static bool is_disabled(const struct task *task, enum dns_answer_kind kind)
+{
+	const struct cache_settings *cache = &task->zone->block->settings->cache;
+	unsigned which = kind == DNS_KIND_SUCCESS ? 0 : 1;
+	if (which == 0 ? !cache->disable_success : !cache->disable_denial)
+		return false;
+	if (cache->disabled_zone_count[which] == 0)
+		return true;
+	for (size_t i = 0; i < cache->disabled_zone_count[which]; i++)
+		if (dns_name_under(&task->asked.name, &cache->disabled_zones[which][i]))
+			return true;
+	return false;
+}
+
+static void keep(struct task *task, const struct dns_answer *answer)
+{
+	if (task->zone->block->settings->cache.present && answer->lifetime > 0 &&
+	    !is_disabled(task, answer->kind))
+		cache_put(task->worker->shared->cache, &task->key, answer);
+}
+
+/* A failure takes the place of nothing that is still good for something. */
+void task_done(struct task *task, const struct dns_answer *answer, enum count_source source)
+{
+	bool failed = answer->kind == DNS_KIND_FAILURE;
+	unlink_task(task);
+	if (failed)
+		note_failure(task);
+	if (failed && task->stale) {
+		tell_all(task, task->stale, true, COUNT_FROM_CACHE);
+	} else {
+		bool refreshing = failed && !task->waiters;
+		if (!refreshing)
+			keep(task, answer);
+		tell_all(task, answer, false, source);
+	}
+	drop_stale(task);
+	/* The worker frees it, but not under the feet of its forwarder. */
+	task->plan->tasks--;
+	free_task(task);
+}
+
+void task_tick(struct worker *worker)
+{
+	struct task_table *table = worker->tasks;
+	uint64_t now = worker->now_us / 1000;
+	if (table->stale_waiting == 0)
+		return;
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (struct task *task = table->buckets[i]; task; task = task->next)
+			if (task->stale && task->stale_at <= now)
+				tell_all(task, task->stale, true, COUNT_FROM_CACHE);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_DNS_TASK_PARTS_H
+#define PODSG_DNS_TASK_PARTS_H
+
+/* The inside of tasks: who waits (task.c), and the way of a question through the plugins to an
+ * answer (ask.c). */
+
+#include "dnscache/plugin/rewrite.h"
+#include "dnscache/serve/worker_parts.h"
+#include "dnscache/wire/reply.h"
+
+#define TASK_BUCKETS 1024 /* a power of two */
+
+/* A client and what its reply needs of its query. */
+struct waiter {
+	struct waiter *next;
+	struct client client;
+	struct dns_query query;                /* points into packet */
+	uint32_t hash;                         /* of the client's address, for its limit */
+	uint8_t packet[DNS_QUESTION_MAX + 40]; /* header, question, cookie */
+};
+
+/* What the question that is in flight is for. */
+enum task_stage {
+	TASK_ASKS,   /* the answer itself */
+	TASK_ASKS_A, /* dns64: there was no AAAA */
+	TASK_CHASES, /* the end of a chain of CNAMEs that was made here */
+};
+
+struct task {
+	struct task *next; /* in its bucket */
+	struct worker *worker;
+	struct worker_plan *plan; /* held */
+	const struct plan_zone *zone;
+	struct cache_key key;          /* its name is asked.name */
+	struct dns_question asked;     /* by the clients, lower case */
+	struct dns_question question;  /* as it goes upstream, after rewrites */
+	struct rewrite_done *rewrites; /* NULL: the block has no rules */
+	struct waiter *waiters;
+	struct waiter **last_waiter;
+	struct dns_answer *stale;      /* malloc'd; told at stale_at, or when the question fails */
+	uint64_t stale_at;             /* milliseconds */
+	uint64_t began;                /* microseconds */
+	char remote[INET6_ADDRSTRLEN]; /* who asked first; for templates */
+	bool tcp;                      /* so did the first client come */
+	enum task_stage stage;
+	enum count_source source;
+	struct arena *arena;       /* of all that is made of messages; NULL: nothing yet */
+	struct dns_records *first; /* what waits for the stage's question; in arena */
+};
+
+struct task_table {
+	struct task *buckets[TASK_BUCKETS];
+	unsigned count;
+	unsigned stale_waiting; /* tasks with a stale answer that nobody was told yet */
+	unsigned waiter_count;
+	struct waiter *free_waiters;
+	struct {
+		uint32_t hash;
+		uint32_t until; /* seconds */
+	} failed[1024];
+};
+
+/* ask.c: asks; ends with task_done(), now or later. */
+void ask_begin(struct task *task);
+
+/* task.c: everybody who waits is told, the answer is kept if it may be. answer: in somebody's
+ * arena. The task is gone then. */
+void task_done(struct task *task, const struct dns_answer *answer, enum count_source source);
+
+#endif

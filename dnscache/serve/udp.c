@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "dnscache/serve/worker_parts.h"
+
+#define BATCH 32
+#define BATCHES_A_TURN 16 /* then the other sockets and timers have theirs */
+#define QUERY_ROOM 4096   /* a longer one is cut and refused as malformed */
+#define REPLY_ROOM 4096   /* what `bufsize` may say at most */
+#define CONTROL_ROOM CMSG_SPACE(sizeof(struct in6_pktinfo))
+
+struct udp_port {
+	struct udp_port *next;
+	uv_poll_t poll;
+	struct worker *worker;
+	const struct plan_endpoint *endpoint; /* of the worker's current plan */
+	struct listener *listener;            /* held */
+};
+
+/* Of a worker, for all its sockets in turn. */
+struct udp_batch {
+	struct mmsghdr in[BATCH];
+	struct mmsghdr out[BATCH];
+	struct iovec in_vector[BATCH];
+	struct iovec out_vector[BATCH];
+	struct client client[BATCH];
+	struct zone_counters *counted[BATCH];
+	uint8_t control[BATCH][CONTROL_ROOM] __attribute__((aligned(8)));
+	uint8_t query[BATCH][QUERY_ROOM];
+	uint8_t reply[BATCH][REPLY_ROOM];
+};
+
+static struct udp_batch *batch_new(void)
+{
+	struct udp_batch *batch = calloc(1, sizeof(*batch));
+	for (unsigned i = 0; batch && i < BATCH; i++) {
+		batch->in_vector[i].iov_base = batch->query[i];
+		batch->in_vector[i].iov_len = QUERY_ROOM;
+		batch->in[i].msg_hdr.msg_iov = &batch->in_vector[i];
+		batch->in[i].msg_hdr.msg_iovlen = 1;
+		batch->in[i].msg_hdr.msg_name = &batch->client[i].address;
+		batch->out[i].msg_hdr.msg_iov = &batch->out_vector[i];
+		batch->out[i].msg_hdr.msg_iovlen = 1;
+	}
+	return batch;
+}
+
+static int receive(const struct udp_port *port, struct udp_batch *batch)
+{
+	bool everywhere = port->listener->everywhere;
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct msghdr *header = &batch->in[i].msg_hdr;
+		header->msg_namelen = sizeof(batch->client[i].address);
+		header->msg_control = everywhere ? batch->control[i] : NULL;
+		header->msg_controllen = everywhere ? CONTROL_ROOM : 0;
+	}
+	return recvmmsg(port->listener->udp[port->worker->index], batch->in, BATCH, MSG_DONTWAIT,
+	                NULL);
+}
+
+/* The address that the client asked; its answer comes from there. */
+static void read_local(struct msghdr *header, struct client *client)
+{
+	memset(&client->local, 0, sizeof(client->local));
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(header); at; at = CMSG_NXTHDR(header, at)) {
+		if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(at), sizeof(info));
+			memcpy(&client->local, &info.ipi_spec_dst, 4);
+		} else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(at), sizeof(info));
+			client->local = info.ipi6_addr;
+		}
+	}
+}
+
+/* Fills header's control with the address that the answer comes from. */
+static void write_local(struct msghdr *header, const struct client *client, uint8_t *control)
+{
+	bool six = client->address.any.sa_family == AF_INET6;
+	size_t size = six ? sizeof(struct in6_pktinfo) : sizeof(struct in_pktinfo);
+	memset(control, 0, CONTROL_ROOM);
+	header->msg_control = control;
+	header->msg_controllen = CMSG_SPACE(size);
+	struct cmsghdr *at = CMSG_FIRSTHDR(header);
+	at->cmsg_level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+	at->cmsg_type = six ? IPV6_PKTINFO : IP_PKTINFO;
+	at->cmsg_len = CMSG_LEN(size);
+	if (six) {
+		struct in6_pktinfo info = {.ipi6_addr = client->local};
+		memcpy(CMSG_DATA(at), &info, sizeof(info));
+	} else {
+		struct in_pktinfo info = {0};
+		memcpy(&info.ipi_spec_dst, &client->local, 4);
+		memcpy(CMSG_DATA(at), &info, sizeof(info));
+	}
+}
+
+static socklen_t address_size(const struct client *client)
+{
+	return client->address.any.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+	                                                 : sizeof(struct sockaddr_in);
+}
+
+/* Returns how many of the batch have an answer at once. */
+static unsigned answer_all(struct udp_port *port, struct udp_batch *batch, unsigned count)
+{
+	struct worker *worker = port->worker;
+	unsigned ready = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct client *client = &batch->client[i];
+		if (port->listener->everywhere)
+			read_local(&batch->in[i].msg_hdr, client);
+		client->endpoint = port->endpoint;
+		client->connection = NULL;
+		client->received = worker->now_us;
+		size_t size = serve_query(worker, client, batch->query[i], batch->in[i].msg_len,
+		                          batch->reply[ready], REPLY_ROOM, &batch->counted[ready]);
+		if (size == 0)
+			continue;
+		struct msghdr *out = &batch->out[ready].msg_hdr;
+		batch->out_vector[ready].iov_base = batch->reply[ready];
+		batch->out_vector[ready].iov_len = size;
+		out->msg_name = &client->address;
+		out->msg_namelen = address_size(client);
+		out->msg_control = NULL;
+		out->msg_controllen = 0;
+		if (port->listener->everywhere)
+			write_local(out, client, batch->control[i]);
+		ready++;
+	}
+	return ready;
+}
+
+/* What cannot be sent is lost, as it would be on the way; the next ones are not. */
+static void send_all(struct udp_port *port, struct udp_batch *batch, unsigned count)
+{
+	int fd = port->listener->udp[port->worker->index];
+	unsigned sent = 0;
+	while (sent < count) {
+		int n = sendmmsg(fd, batch->out + sent, count - sent, MSG_DONTWAIT);
+		if (n > 0) {
+			sent += (unsigned)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		tally_add(&port->worker->counters.send_failures, 1);
+		sent++;
+	}
+}
+
+static void count_all(struct udp_port *port, const struct udp_batch *batch, unsigned count)
+{
+	uint64_t before = port->worker->now_us;
+	if (count == 0)
+		return;
+	worker_clock(port->worker);
+	for (unsigned i = 0; i < count; i++)
+		if (batch->counted[i])
+			count_duration(batch->counted[i], port->worker->now_us - before, 1);
+}
+
+static void readable_cb(uv_poll_t *poll, int status, int events)
+{
+	struct udp_port *port = poll->data;
+	struct udp_batch *batch = port->worker->batch;
+	(void)events;
+	/* An error of the socket (an ICMP) is fetched by reading; libuv has stopped then. */
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, readable_cb);
+	worker_clock(port->worker);
+	for (unsigned i = 0; i < BATCHES_A_TURN; i++) {
+		int count = receive(port, batch);
+		if (count <= 0)
+			return;
+		unsigned ready = answer_all(port, batch, (unsigned)count);
+		send_all(port, batch, ready);
+		count_all(port, batch, ready);
+		if (count < BATCH)
+			return;
+	}
+}
+
+void udp_send(struct worker *worker, const struct client *client, const uint8_t *message,
+              size_t size)
+{
+	const struct listener *listener = client->endpoint->listener;
+	uint8_t control[CONTROL_ROOM] __attribute__((aligned(8)));
+	struct client to = *client;
+	struct iovec vector = {.iov_base = (void *)(uintptr_t)message, .iov_len = size};
+	struct msghdr header = {.msg_name = &to.address,
+	                        .msg_namelen = address_size(client),
+	                        .msg_iov = &vector,
+	                        .msg_iovlen = 1};
+	if (listener->everywhere)
+		write_local(&header, client, control);
+	if (sendmsg(listener->udp[worker->index], &header, MSG_DONTWAIT) < 0)
+		tally_add(&worker->counters.send_failures, 1);
+}
+
+static void port_closed(uv_handle_t *handle)
+{
+	struct udp_port *port = handle->data;
+	listener_release(port->listener);
+	free(port);
+}
+
+static struct udp_port *take_port(struct udp_port **ports, const struct listener *listener)
+{
+	for (struct udp_port **link = ports; *link; link = &(*link)->next)
+		if ((*link)->listener == listener) {
+			struct udp_port *port = *link;
+			*link = port->next;
+			return port;
+		}
+	return NULL;
+}
+
+static struct udp_port *open_port(struct worker *worker, struct listener *listener)
+{
+	struct udp_port *port = calloc(1, sizeof(*port));
+	if (!port)
+		return NULL;
+	if (uv_poll_init(&worker->loop, &port->poll, listener->udp[worker->index]) < 0) {
+		free(port);
+		return NULL;
+	}
+	port->worker = worker;
+	port->poll.data = port;
+	port->listener = listener_hold(listener);
+	(void)uv_poll_start(&port->poll, UV_READABLE, readable_cb);
+	return port;
+}
+
+int udp_ports_follow(struct worker *worker, const struct plan *plan)
+{
+	struct udp_port *old = worker->udp_ports;
+	int r = 0;
+	worker->udp_ports = NULL;
+	if (!worker->batch)
+		worker->batch = batch_new();
+	if (!worker->batch)
+		return -ENOMEM;
+	for (size_t i = 0; plan && i < plan->endpoint_count; i++) {
+		const struct plan_endpoint *endpoint = &plan->endpoints[i];
+		struct udp_port *port = take_port(&old, endpoint->listener);
+		if (!port)
+			port = open_port(worker, endpoint->listener);
+		if (!port) {
+			r = -ENOMEM;
+			continue;
+		}
+		port->endpoint = endpoint;
+		port->next = worker->udp_ports;
+		worker->udp_ports = port;
+	}
+	while (old) {
+		struct udp_port *next = old->next;
+		uv_close((uv_handle_t *)&old->poll, port_closed);
+		old = next;
+	}
+	return r;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_DNS_WORKER_PARTS_H
+#define PODSG_DNS_WORKER_PARTS_H
+
+/* The inside of a worker, for the files of serve/ that make it up. */
+
+#include "dnscache/serve/listener.h"
+#include "dnscache/serve/task.h"
+#include "dnscache/serve/worker.h"
+#include "dnscache/tell/counters.h"
+#include "dnscache/wire/reply.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+struct tcp_connection;
+struct udp_port;
+struct tcp_port;
+struct udp_batch;
+
+/* Where a query came from and its answer goes. */
+struct client {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} address;
+	struct in6_addr local; /* where the listener is everywhere: the address that was asked */
+	const struct plan_endpoint *endpoint;
+	struct tcp_connection *connection; /* NULL: UDP */
+	uint64_t received;                 /* microseconds of the worker's clock */
+};
+
+/* A plan at work: with the worker's own forwarders. It goes when it is not the current one and no
+ * task of it is left. */
+struct worker_plan {
+	struct worker_plan *next;
+	struct plan *plan; /* held */
+	struct forwarder **forwarders;
+	unsigned tasks;
+};
+
+/* Upstreams' counters that outlive their forwarders. */
+struct past_upstream {
+	struct past_upstream *next;
+	struct sockaddr_in6 address;
+	struct upstream_counters counters;
+};
+
+struct worker {
+	const struct worker_shared *shared;
+	unsigned index;
+	pthread_t thread;
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_timer_t tick; /* TICK_MILLISECONDS: idle connections, stale answers, the sign of life */
+
+	/* Orders of the main thread; taken with an exchange. */
+	_Atomic(struct plan *) next_plan;
+	_Atomic(struct permissions *) next_permissions;
+	_Atomic bool permissions_ordered;
+	_Atomic unsigned stop_within; /* milliseconds and 1; 0: go on */
+
+	struct worker_plan *current;
+	struct worker_plan *older; /* that still have tasks */
+	struct permissions *permissions;
+	struct udp_port *udp_ports;
+	struct tcp_port *tcp_ports;
+	struct udp_batch *batch;
+	struct tcp_table *connections;
+	struct task_table *tasks;
+	struct dns_answer *scratch; /* DNS_ANSWER_MAX bytes: a copy out of the cache */
+	uint8_t *reply;             /* DNS_MESSAGE_MAX bytes: an answer that goes out later */
+	uint8_t *tcp_reply;         /* likewise: one that goes out at once */
+	bool stopping;
+	uint64_t stop_at; /* milliseconds of the loop */
+
+	uint64_t now_us; /* CLOCK_MONOTONIC, when this turn of the loop began */
+	uint32_t now;    /* its seconds */
+	uint32_t turn;   /* of loadbalance */
+	const struct plan *loop_checked;
+	uint64_t next_loop_check; /* milliseconds */
+
+	pthread_mutex_t
+		forwarders_lock; /* while they are opened and closed, and while they are read */
+	struct past_upstream *past;
+	uint64_t past_broken, past_rejects;
+
+	struct worker_counters counters;
+};
+
+#define TICK_MILLISECONDS 100
+
+/* worker.c */
+void worker_clock(struct worker *worker); /* once a turn of the loop, before work */
+
+/* serve.c. Returns the size of the answer in out, or 0: none, or later. *counted, if not NULL, gets
+ * the counters that the answer's duration goes to. */
+size_t serve_query(struct worker *worker, const struct client *client, const uint8_t *packet,
+                   size_t size, uint8_t *out, size_t room, struct zone_counters **counted);
+
+/* What a reply to this query looks like; cookie has DNS_SERVER_COOKIE bytes that form points to. */
+void serve_form(const struct worker *worker, const struct client *client,
+                const struct dns_query *query, uint16_t udp_size, uint8_t *cookie,
+                struct dns_reply_form *ret);
+void serve_count_reply(struct zone_counters *counters, const struct client *client, size_t size,
+                       uint16_t rcode, enum count_source source);
+
+/* udp.c, tcp.c: follow the current plan; NULL: close all. */
+int udp_ports_follow(struct worker *worker, const struct plan *plan);
+void udp_send(struct worker *worker, const struct client *client, const uint8_t *message,
+              size_t size);
+int tcp_ports_follow(struct worker *worker, const struct plan *plan);
+void tcp_ports_close(struct tcp_port *ports); /* and no connection */
+void tcp_send(struct tcp_connection *connection, const uint8_t *message, size_t size);
+void tcp_hold(struct tcp_connection *connection); /* a query of it waits */
+void tcp_release(struct tcp_connection *connection);
+void tcp_tick(struct worker *worker);
+bool tcp_busy(const struct worker *worker);
+void tcp_close_all(struct worker *worker);
+
+#endif
