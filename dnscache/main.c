@@ -6,6 +6,7 @@
 #include <ares.h>
 
 #include "common/log.h"
+#include "common/siphash.h"
 #include "dnscache/daemon.h"
 
 #define EXIT_FAILED 1
@@ -49,6 +50,7 @@ int main(int argc, char **argv)
 	case DNSCACHE_RUN:
 		break;
 	}
+	(void)siphash_process_key(); /* made before there are threads */
 	/* The channels' tables (c-ares: 75 KB each) go back to the system with them. */
 	(void)mallopt(M_MMAP_THRESHOLD, 64 << 10);
 	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)

@@ -106,24 +106,29 @@ static struct corefile_token without_comma(struct corefile_reader *reader,
 	return key;
 }
 
+/* The ports of a block's zones, one each. */
+struct ports {
+	uint16_t *list;
+	size_t count;
+};
+
 static void add_key(struct corefile_reader *reader, struct server_block *block,
-                    const struct corefile_token *key)
+                    const struct corefile_token *key, struct ports *ports)
 {
-	bool first = block->zone_count == 0;
 	uint16_t port = 0;
 
 	corefile_add_key(reader, key, &block->zones, &block->zone_count, &port);
-	if (port == 0)
-		port = reader->values->port;
-	if (first)
-		block->port = port;
-	else if (port != block->port)
-		corefile_refuse_at(reader, key, key->text,
-		                   "all zones of a block have one port here: write a block a port");
+	while (reader->failed == 0 && ports->count < block->zone_count) {
+		uint16_t *place =
+			corefile_append(reader, &ports->list, &ports->count, sizeof(*place));
+
+		if (place)
+			*place = port > 0 ? port : reader->values->port;
+	}
 }
 
 static void read_keys(struct corefile_reader *reader, struct cursor *cursor,
-                      struct server_block *block)
+                      struct server_block *block, struct ports *ports)
 {
 	bool comma = true;
 
@@ -137,7 +142,7 @@ static void read_keys(struct corefile_reader *reader, struct cursor *cursor,
 		}
 		key = without_comma(reader, cursor->at, &comma);
 		if (reader->failed == 0)
-			add_key(reader, block, &key);
+			add_key(reader, block, &key, ports);
 		cursor->at++;
 	}
 	if (reader->failed == 0 && comma && block->zone_count > 0)
@@ -174,11 +179,57 @@ static void read_directives(struct corefile_reader *reader, struct cursor *curso
 		                   "expected a new line behind }");
 }
 
+static void keep_zones(struct corefile_reader *reader, struct server_block *block,
+                       const struct ports *ports, uint16_t port)
+{
+	const struct dns_name *zones = block->zones;
+
+	block->zones = NULL;
+	block->zone_count = 0;
+	block->port = port;
+	for (size_t i = 0; i < ports->count; i++) {
+		struct dns_name *place =
+			ports->list[i] != port
+				? NULL
+				: corefile_append(reader, &block->zones, &block->zone_count,
+		                                  sizeof(*place));
+
+		if (place)
+			*place = zones[i];
+	}
+	corefile_finish_block(reader, block);
+}
+
+/* A block has one port; one that is written with several is as many blocks. */
+static void split_by_port(struct corefile_reader *reader, struct server_block *block,
+                          const struct ports *ports)
+{
+	const struct server_block whole = *block;
+
+	for (size_t i = 0; i < ports->count && reader->failed == 0; i++) {
+		size_t first = 0;
+
+		while (ports->list[first] != ports->list[i])
+			first++;
+		if (first < i)
+			continue;
+		if (i > 0)
+			block = corefile_append(reader, &reader->corefile->blocks,
+			                        &reader->corefile->block_count, sizeof(*block));
+		if (!block)
+			return;
+		*block = whole;
+		keep_zones(reader, block, ports, ports->list[i]);
+	}
+}
+
 static void read_block(struct corefile_reader *reader, struct cursor *cursor)
 {
 	struct corefile *corefile = reader->corefile;
 	struct server_block *block =
 		corefile_append(reader, &corefile->blocks, &corefile->block_count, sizeof(*block));
+
+	struct ports ports = {0};
 
 	if (!block)
 		return;
@@ -189,11 +240,11 @@ static void read_block(struct corefile_reader *reader, struct cursor *cursor)
 	}
 	block->file = cursor->at->file;
 	block->line = cursor->at->line;
-	read_keys(reader, cursor, block);
+	read_keys(reader, cursor, block, &ports);
 	if (reader->failed == 0)
 		read_directives(reader, cursor, block);
 	if (reader->failed == 0)
-		corefile_finish_block(reader, block);
+		split_by_port(reader, block, &ports);
 }
 
 void corefile_read_blocks(struct corefile_reader *reader, const struct corefile_token *tokens,

@@ -82,13 +82,15 @@ static void refuse_cycle(struct source *source, const struct corefile_token *tok
 static bool may_enter(struct source *source, const struct corefile_token *token,
                       const struct frame *parent, const char *name)
 {
+	unsigned depth = parent->depth;
+
 	for (const struct frame *frame = parent; frame; frame = frame->parent) {
 		if (strcmp(frame->name, name) == 0) {
 			refuse_cycle(source, token, parent, name);
 			return false;
 		}
 	}
-	if (parent->depth >= DEPTH_MAX)
+	if (depth >= DEPTH_MAX)
 		corefile_refuse_at(source->reader, token, NULL, "imports are nested deeper than %d",
 		                   DEPTH_MAX);
 	else if (++source->expansions > EXPANSIONS_MAX)

@@ -120,8 +120,12 @@ static bool find_service(const char *service, struct prefix *ret)
 
 	if (length >= (int)sizeof(name))
 		return false;
-	for (char *at = name; *at != '\0'; at++)
-		*at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+	for (char *at = name; *at != '\0'; at++) {
+		if (*at == '-')
+			*at = '_';
+		else
+			*at = (char)toupper((unsigned char)*at);
+	}
 	value = getenv(name);
 	return value && address_parse(value, ret) == 0;
 }

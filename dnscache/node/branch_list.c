@@ -162,7 +162,7 @@ static int read_number(struct json_cursor *cursor, double *ret, struct error *er
 	if (r < 0)
 		return r;
 	cJSON *number = slice.values == 1 ? json_tree(&slice) : NULL;
-	*ret = cJSON_IsNumber(number) ? number->valuedouble : -1;
+	*ret = number && cJSON_IsNumber(number) ? number->valuedouble : -1;
 	cJSON_Delete(number);
 	return 0;
 }

@@ -10,13 +10,8 @@
 #define TCP_IN_FLIGHT_MAX 128        /* queries of one connection; then it is not read */
 #define TCP_BACKLOG_BYTES (1u << 18) /* that a client has not read yet; then likewise */
 
-int tcp_table_open(struct worker *worker);
-
 /* Takes fd, on failure too. */
 int tcp_connection_open(struct worker *worker, int fd, struct listener *listener,
                         const struct client *client);
-
-/* Connections go on under a new plan where it listens at their address, else they end. */
-void tcp_connections_follow(struct worker *worker, const struct plan *plan);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dnscache/serve/port.h"
 #include "dnscache/serve/worker_parts.h"
 
 #define BATCH 32
@@ -11,14 +12,6 @@
 #define QUERY_ROOM 4096   /* a longer one is cut and refused as malformed */
 #define REPLY_ROOM 4096   /* what `bufsize` may say at most */
 #define CONTROL_ROOM CMSG_SPACE(sizeof(struct in6_pktinfo))
-
-struct udp_port {
-	struct udp_port *next;
-	uv_poll_t poll;
-	struct worker *worker;
-	const struct plan_endpoint *endpoint; /* of the worker's current plan */
-	struct listener *listener;            /* held */
-};
 
 /* Of a worker, for all its sockets in turn. */
 struct udp_batch {
@@ -33,7 +26,7 @@ struct udp_batch {
 	uint8_t reply[BATCH][REPLY_ROOM];
 };
 
-static struct udp_batch *batch_new(void)
+struct udp_batch *udp_batch_new(void)
 {
 	struct udp_batch *batch = calloc(1, sizeof(*batch));
 	for (unsigned i = 0; batch && i < BATCH; i++) {
@@ -48,7 +41,7 @@ static struct udp_batch *batch_new(void)
 	return batch;
 }
 
-static int receive(const struct udp_port *port, struct udp_batch *batch)
+static int receive(const struct port *port, struct udp_batch *batch)
 {
 	bool everywhere = port->listener->everywhere;
 	for (unsigned i = 0; i < BATCH; i++) {
@@ -107,7 +100,7 @@ static socklen_t address_size(const struct client *client)
 }
 
 /* Returns how many of the batch have an answer at once. */
-static unsigned answer_all(struct udp_port *port, struct udp_batch *batch, unsigned count)
+static unsigned answer_all(struct port *port, struct udp_batch *batch, unsigned count)
 {
 	struct worker *worker = port->worker;
 	unsigned ready = 0;
@@ -137,7 +130,7 @@ static unsigned answer_all(struct udp_port *port, struct udp_batch *batch, unsig
 }
 
 /* What cannot be sent is lost, as it would be on the way; the next ones are not. */
-static void send_all(struct udp_port *port, struct udp_batch *batch, unsigned count)
+static void send_all(struct port *port, struct udp_batch *batch, unsigned count)
 {
 	int fd = port->listener->udp[port->worker->index];
 	unsigned sent = 0;
@@ -154,7 +147,7 @@ static void send_all(struct udp_port *port, struct udp_batch *batch, unsigned co
 	}
 }
 
-static void count_all(struct udp_port *port, const struct udp_batch *batch, unsigned count)
+static void count_all(struct port *port, const struct udp_batch *batch, unsigned count)
 {
 	uint64_t before = port->worker->now_us;
 	if (count == 0)
@@ -165,15 +158,9 @@ static void count_all(struct udp_port *port, const struct udp_batch *batch, unsi
 			count_duration(batch->counted[i], port->worker->now_us - before, 1);
 }
 
-static void readable_cb(uv_poll_t *poll, int status, int events)
+void port_read_udp(struct port *port)
 {
-	struct udp_port *port = poll->data;
 	struct udp_batch *batch = port->worker->batch;
-	(void)events;
-	/* An error of the socket (an ICMP) is fetched by reading; libuv has stopped then. */
-	if (status < 0)
-		(void)uv_poll_start(poll, UV_READABLE, readable_cb);
-	worker_clock(port->worker);
 	for (unsigned i = 0; i < BATCHES_A_TURN; i++) {
 		int count = receive(port, batch);
 		if (count <= 0)
@@ -201,68 +188,4 @@ void udp_send(struct worker *worker, const struct client *client, const uint8_t 
 		write_local(&header, client, control);
 	if (sendmsg(listener->udp[worker->index], &header, MSG_DONTWAIT) < 0)
 		tally_add(&worker->counters.send_failures, 1);
-}
-
-static void port_closed(uv_handle_t *handle)
-{
-	struct udp_port *port = handle->data;
-	listener_release(port->listener);
-	free(port);
-}
-
-static struct udp_port *take_port(struct udp_port **ports, const struct listener *listener)
-{
-	for (struct udp_port **link = ports; *link; link = &(*link)->next)
-		if ((*link)->listener == listener) {
-			struct udp_port *port = *link;
-			*link = port->next;
-			return port;
-		}
-	return NULL;
-}
-
-static struct udp_port *open_port(struct worker *worker, struct listener *listener)
-{
-	struct udp_port *port = calloc(1, sizeof(*port));
-	if (!port)
-		return NULL;
-	if (uv_poll_init(&worker->loop, &port->poll, listener->udp[worker->index]) < 0) {
-		free(port);
-		return NULL;
-	}
-	port->worker = worker;
-	port->poll.data = port;
-	port->listener = listener_hold(listener);
-	(void)uv_poll_start(&port->poll, UV_READABLE, readable_cb);
-	return port;
-}
-
-int udp_ports_follow(struct worker *worker, const struct plan *plan)
-{
-	struct udp_port *old = worker->udp_ports;
-	int r = 0;
-	worker->udp_ports = NULL;
-	if (!worker->batch)
-		worker->batch = batch_new();
-	if (!worker->batch)
-		return -ENOMEM;
-	for (size_t i = 0; plan && i < plan->endpoint_count; i++) {
-		const struct plan_endpoint *endpoint = &plan->endpoints[i];
-		struct udp_port *port = take_port(&old, endpoint->listener);
-		if (!port)
-			port = open_port(worker, endpoint->listener);
-		if (!port) {
-			r = -ENOMEM;
-			continue;
-		}
-		port->endpoint = endpoint;
-		port->next = worker->udp_ports;
-		worker->udp_ports = port;
-	}
-	while (old) {
-		struct udp_port *next = old->next;
-		uv_close((uv_handle_t *)&old->poll, port_closed);
-		old = next;
-	}
-	return r;
 }

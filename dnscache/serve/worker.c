@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "dnscache/serve/loop_check.h"
+#include "dnscache/serve/port.h"
 #include "dnscache/serve/worker_parts.h"
 
 static void permissions_leave(struct permissions *permissions)
@@ -133,13 +134,11 @@ static void follow_plan(struct worker *worker, struct plan *plan)
 		r = open_forwarders(worker, made, &failure);
 	}
 	if (r == 0)
-		r = udp_ports_follow(worker, plan);
-	if (r == 0)
-		r = tcp_ports_follow(worker, plan);
+		r = ports_follow(worker, plan);
 	if (r < 0) {
 		log_text(LOG_LEVEL_ERROR, "plan-not-followed",
 		         failure.code ? failure.text : strerror(-r));
-		(void)udp_ports_follow(worker, worker->current ? worker->current->plan : NULL);
+		(void)ports_follow(worker, worker->current ? worker->current->plan : NULL);
 		if (made)
 			free_plan(worker, made);
 		else
@@ -153,6 +152,7 @@ static void follow_plan(struct worker *worker, struct plan *plan)
 	}
 	worker->current = made;
 	pthread_mutex_unlock(&worker->forwarders_lock);
+	tcp_connections_follow(worker, plan);
 }
 
 static void take_orders(struct worker *worker)
@@ -167,7 +167,6 @@ static void take_orders(struct worker *worker)
 	}
 }
 
-/* The descriptors stay open: they are the plan's, and queries go on queueing in them. */
 static void begin_to_stop(struct worker *worker)
 {
 	unsigned within = atomic_load(&worker->stop_within);
@@ -175,10 +174,7 @@ static void begin_to_stop(struct worker *worker)
 		return;
 	worker->stopping = true;
 	worker->stop_at = uv_now(&worker->loop) + within - 1;
-	(void)udp_ports_follow(worker, NULL);
-	struct tcp_port *ports = worker->tcp_ports;
-	worker->tcp_ports = NULL;
-	tcp_ports_close(ports);
+	(void)ports_follow(worker, NULL);
 }
 
 static void stop_when_done(struct worker *worker)
@@ -221,8 +217,7 @@ static void close_walk(uv_handle_t *handle, void *context)
 static void worker_end(struct worker *worker)
 {
 	struct worker_plan *plans[2] = {worker->current, worker->older};
-	(void)udp_ports_follow(worker, NULL);
-	tcp_ports_close(worker->tcp_ports);
+	(void)ports_follow(worker, NULL);
 	for (int i = 0; i < 2; i++)
 		for (struct worker_plan *plan = plans[i]; plan; plan = i ? plan->next : NULL)
 			close_forwarders(worker, plan);
@@ -304,8 +299,11 @@ int worker_start(const struct worker_shared *shared, unsigned index, struct plan
 	worker->reply = malloc(DNS_MESSAGE_MAX);
 	worker->tcp_reply = malloc(DNS_MESSAGE_MAX);
 	worker->next_plan = plan_hold(plan);
-	int r = worker->scratch && worker->reply && worker->tcp_reply ? task_table_open(worker)
-	                                                              : -ENOMEM;
+	worker->batch = udp_batch_new();
+	bool failed = !worker->scratch || !worker->reply || !worker->tcp_reply || !worker->batch;
+	int r = failed ? -ENOMEM : task_table_open(worker);
+	if (r == 0)
+		r = tcp_table_open(worker);
 	if (r == 0)
 		r = worker_loop_open(worker);
 	if (r < 0) {

@@ -13,9 +13,8 @@
 #include <pthread.h>
 #include <uv.h>
 
+struct port;
 struct tcp_connection;
-struct udp_port;
-struct tcp_port;
 struct udp_batch;
 
 /* Where a query came from and its answer goes. */
@@ -64,8 +63,7 @@ struct worker {
 	struct worker_plan *current;
 	struct worker_plan *older; /* that still have tasks */
 	struct permissions *permissions;
-	struct udp_port *udp_ports;
-	struct tcp_port *tcp_ports;
+	struct port *ports;
 	struct udp_batch *batch;
 	struct tcp_table *connections;
 	struct task_table *tasks;
@@ -106,12 +104,15 @@ void serve_form(const struct worker *worker, const struct client *client,
 void serve_count_reply(struct zone_counters *counters, const struct client *client, size_t size,
                        uint16_t rcode, enum count_source source);
 
-/* udp.c, tcp.c: follow the current plan; NULL: close all. */
-int udp_ports_follow(struct worker *worker, const struct plan *plan);
+/* udp.c */
+struct udp_batch *udp_batch_new(void); /* freed with free(); NULL: no memory */
 void udp_send(struct worker *worker, const struct client *client, const uint8_t *message,
               size_t size);
-int tcp_ports_follow(struct worker *worker, const struct plan *plan);
-void tcp_ports_close(struct tcp_port *ports); /* and no connection */
+
+/* tcp_connection.c */
+int tcp_table_open(struct worker *worker);
+/* Connections go on under a new plan where it listens at their address, else they end. */
+void tcp_connections_follow(struct worker *worker, const struct plan *plan);
 void tcp_send(struct tcp_connection *connection, const uint8_t *message, size_t size);
 void tcp_hold(struct tcp_connection *connection); /* a query of it waits */
 void tcp_release(struct tcp_connection *connection);

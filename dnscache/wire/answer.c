@@ -9,52 +9,6 @@
 
 _Static_assert(sizeof(struct dns_answer) % sizeof(uint64_t) == 0, "what follows is aligned");
 
-/* As a message, with the question in front, and what is left of the TTLs. */
-static uint8_t *write_message(const struct dns_answer *answer, const struct dns_question *question,
-                              uint32_t age, struct arena *arena, size_t *size)
-{
-	size_t body_at = DNS_HEADER_SIZE + question->name.length + 4u;
-	const uint16_t *ttl_at = dns_answer_ttl_at(answer);
-	uint8_t *message = arena_alloc(arena, body_at + answer->body_size);
-	if (!message)
-		return NULL;
-	dns_put_u16(message + 2, DNS_FLAG_QR | answer->flags);
-	dns_put_u16(message + 4, 1);
-	for (unsigned i = 0; i < DNS_SECTIONS; i++)
-		dns_put_u16(message + 6 + 2 * i, answer->counts[i]);
-	memcpy(message + DNS_HEADER_SIZE, question->name.wire, question->name.length);
-	dns_put_u16(message + body_at - 4, question->type);
-	dns_put_u16(message + body_at - 2, DNS_CLASS_IN);
-	memcpy(message + body_at, dns_answer_body(answer), answer->body_size);
-	for (unsigned i = 0; i < answer->ttl_count; i++) {
-		uint32_t ttl = dns_u32(message + ttl_at[i]);
-		dns_put_u32(message + ttl_at[i], ttl > age ? ttl - age : 0);
-	}
-	*size = body_at + answer->body_size;
-	return message;
-}
-
-int dns_answer_unpack(const struct dns_answer *answer, const struct dns_question *question,
-                      uint32_t now, struct arena *arena, struct dns_records *ret)
-{
-	size_t size;
-	if (answer->name_length > 0 && answer->name_length != question->name.length)
-		return -EBADMSG;
-	uint32_t age = dns_answer_age(answer, now);
-	const uint8_t *message = write_message(answer, question, age, arena, &size);
-	uint8_t *ede = arena_alloc(arena, answer->ede_size);
-	if (!message || !ede)
-		return -ENOMEM;
-	int r = dns_records_read(message, size, question, arena, ret, NULL);
-	if (r < 0)
-		return r;
-	memcpy(ede, dns_answer_ede(answer), answer->ede_size);
-	ret->rcode = answer->rcode;
-	ret->ede = ede;
-	ret->ede_size = answer->ede_size;
-	return 0;
-}
-
 struct dns_answer *dns_answer_failure(enum dns_ede ede, const char *text, uint32_t lifetime,
                                       uint32_t now, struct arena *arena)
 {

@@ -80,11 +80,6 @@ struct dns_lifetimes {
 int dns_answer_pack(const struct dns_records *records, const struct dns_lifetimes *lifetimes,
                     uint32_t now, struct arena *arena, struct dns_answer **ret);
 
-/* The records again, with what is left of their TTLs, for plugins that work on a cached answer
- * (dns64). -EBADMSG, -ENOMEM. */
-int dns_answer_unpack(const struct dns_answer *answer, const struct dns_question *question,
-                      uint32_t now, struct arena *arena, struct dns_records *ret);
-
 /* Nothing came, or nothing usable: SERVFAIL with an EDE. In arena; NULL: no memory. */
 struct dns_answer *dns_answer_failure(enum dns_ede ede, const char *text, uint32_t lifetime,
                                       uint32_t now, struct arena *arena);

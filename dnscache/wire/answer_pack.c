@@ -53,8 +53,8 @@ static void split_name(const uint8_t *wire, struct name_ends *ret)
 static const uint8_t *message_at(const struct packer *packer, size_t offset)
 {
 	if (offset < packer->body_at)
-		return packer->question->wire + offset - DNS_HEADER_SIZE;
-	return packer->body + offset - packer->body_at;
+		return packer->question->wire + (offset - DNS_HEADER_SIZE);
+	return packer->body + (offset - packer->body_at);
 }
 
 /* Whether the name at offset of the message, which we have written, is this one. */

@@ -212,31 +212,6 @@ static void only_answers_that_can_turn_are_marked(void **state)
 		assert_int_equal(answer_of(rows[i].message, arena)->rotate, rows[i].rotate);
 }
 
-static void plugins_get_the_records_again(void **state)
-{
-	static const char message[] = OK "answer a.example. 30 CNAME b.example.\n"
-					 "answer b.example. 60 A 10.0.0.1\n"
-					 "authority example. 9 NS n.example.\n"
-					 "additional n.example. 9 A 10.0.0.53\nopt 512 ede=4:why\n";
-	static const struct dns_lifetimes lifetimes = {.success_max = 100};
-	const struct dns_reply_form form = {.now = 1010, .ede = DNS_EDE_NONE, .limit = 1232};
-	const struct dns_answer *answer = answer_of(message, arena);
-	struct dns_question question = question_of(message);
-	struct dns_records records;
-	struct dns_answer *again;
-	char expected[1024];
-	(void)state;
-	(void)snprintf(expected, sizeof(expected), "%s",
-	               reply_text("header 2\n" Q "opt 512\n", answer, &form));
-	assert_int_equal(dns_answer_unpack(answer, &question, 1010, arena, &records), 0);
-	assert_int_equal(records.count, 4);
-	assert_int_equal(dns_answer_pack(&records, &lifetimes, 1010, arena, &again), 0);
-	assert_int_equal(again->lifetime, 20);
-	assert_string_equal(reply_text("header 2\n" Q "opt 512\n", again, &form), expected);
-	assert_int_equal(dns_name_parse("another.name", &question.name), 0);
-	assert_int_equal(dns_answer_unpack(answer, &question, 1010, arena, &records), -EBADMSG);
-}
-
 /* One bit at a time. What is still called sane can be sent without reaching behind anything. */
 static void a_block_that_memory_has_changed_is_not_believed(void **state)
 {
@@ -279,7 +254,6 @@ int main(void)
 		cmocka_unit_test(names_beyond_16_kib_are_no_targets),
 		cmocka_unit_test(what_becomes_too_long_is_refused),
 		cmocka_unit_test(only_answers_that_can_turn_are_marked),
-		cmocka_unit_test(plugins_get_the_records_again),
 		cmocka_unit_test(a_block_that_memory_has_changed_is_not_believed),
 	};
 
