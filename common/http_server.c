@@ -241,12 +241,28 @@ static int parse_address(const char *text, struct sockaddr_storage *ret)
 	          : uv_ip4_addr(host, port, (struct sockaddr_in *)ret);
 }
 
-static int bind_and_listen(struct http_server *server, const char *address)
+static int bind_to(struct http_server *server, const char *address)
 {
 	struct sockaddr_storage storage;
 	int r = parse_address(address, &storage);
-	if (r == 0)
-		r = uv_tcp_bind(&server->tcp, (const struct sockaddr *)&storage, 0);
+	return r < 0 ? r : uv_tcp_bind(&server->tcp, (const struct sockaddr *)&storage, 0);
+}
+
+/* Without a host it is every address of the node, IPv6 or not. */
+static int bind_to_all(struct http_server *server, const char *port)
+{
+	char address[32];
+	snprintf(address, sizeof(address), "[::]%s", port);
+	int r = bind_to(server, address);
+	if (r != UV_EAFNOSUPPORT)
+		return r;
+	snprintf(address, sizeof(address), "0.0.0.0%s", port);
+	return bind_to(server, address);
+}
+
+static int bind_and_listen(struct http_server *server, const char *address)
+{
+	int r = address[0] == ':' ? bind_to_all(server, address) : bind_to(server, address);
 	if (r == 0)
 		r = uv_listen((uv_stream_t *)&server->tcp, HTTP_SERVER_CLIENTS_MAX,
 		              server_connection);

@@ -27,7 +27,8 @@ struct http_reply {
 
 typedef void http_handler(void *context, const char *path, struct http_reply *reply);
 
-/* address: "127.0.0.1:9254" or "[::1]:9254", as the configuration has checked it. */
+/* address: "127.0.0.1:9254", "[::1]:9254", or ":9254" for every address of the node, as the
+ * configuration has checked it. */
 int http_server_open(uv_loop_t *loop, const char *address, http_handler *handler, void *context,
                      struct error *err, struct http_server **ret);
 

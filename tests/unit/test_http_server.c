@@ -398,6 +398,20 @@ static void an_address_in_brackets_is_ipv6(void **state)
 	http_server_close(second);
 }
 
+static void a_port_alone_is_every_address(void **state)
+{
+	struct place *place = *state;
+	struct error err = {0};
+
+	http_server_close(place->server);
+	turn(place);
+	(void)snprintf(place->address, sizeof(place->address), ":%u", place->port);
+	assert_int_equal(http_server_open(&place->loop, place->address, answer, place, &err,
+	                                  &place->server),
+	                 0);
+	assert_non_null(strstr(ask(place, "GET /hello HTTP/1.1\r\n\r\n"), "hello"));
+}
+
 int main(void)
 {
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
@@ -417,6 +431,7 @@ int main(void)
 		IN_PLACE(a_server_closes_while_clients_are_there),
 		IN_PLACE(an_address_in_use_is_an_error_that_names_it),
 		IN_PLACE(an_address_in_brackets_is_ipv6),
+		IN_PLACE(a_port_alone_is_every_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
