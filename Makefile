@@ -205,11 +205,13 @@ run-fuzz: $(FUZZ_PROGRAMS)
 ANALYZE_CFLAGS := -Werror -O1 -g -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-double-free
 
 # Every checker has a file of its own below build/lint, so that -j and a second run help.
-LINTED := $(wildcard common/*.c nft-sync/*.c nft-sync/*/*.c tests/*/*.c)
-FORMATTED := $(LINTED) $(wildcard common/*.h nft-sync/*.h nft-sync/*/*.h tests/*/*.h)
+PARTS := common nft-sync dnscache
+SOURCES := $(wildcard $(PARTS:%=%/*.c) $(PARTS:%=%/*/*.c))
+LINTED := $(SOURCES) $(wildcard tests/*/*.c)
+FORMATTED := $(LINTED) $(wildcard $(PARTS:%=%/*.h) $(PARTS:%=%/*/*.h) tests/*/*.h)
 SCRIPTS = $(shell grep -rIlE '^\#!/bin/(ba)?sh' .ci packaging tests)
 PAGES := $(wildcard packaging/man/*.[1-8])
-PROSE := .ci common nft-sync packaging tests Makefile $(wildcard *.md)
+PROSE := .ci $(PARTS) packaging tests Makefile $(wildcard *.md)
 
 lint: deps-lint
 	@$(MAKE) $(JOBS) run-lint
@@ -243,8 +245,8 @@ lint-shell:
 	$(Q)shellcheck $(SCRIPTS)
 lint-prose:
 	$(say) PROSE
-	$(Q)codespell -L iif,inforce,fo --skip='*/corpus/*,*.json,*.svg' $(PROSE)
-	$(Q)for name in $(sort $(basename $(notdir $(wildcard common/*.c nft-sync/*.c nft-sync/*/*.c)))); do \
+	$(Q)codespell -L iif,inforce,fo,ede,additionals --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+	$(Q)for name in $(sort $(basename $(notdir $(SOURCES)))); do \
 		grep -qwF -- "$$name" CONTRIBUTING.md || \
 			{ echo "CONTRIBUTING.md: $$name is not in the map of the tree"; exit 1; }; \
 	done
@@ -258,14 +260,16 @@ lint-man:
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
 		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir)
-	$(INSTALL) $(B)/podsg-nft-sync $(DESTDIR)$(sbindir)/
+	$(INSTALL) $(B)/podsg-nft-sync $(B)/podsg-dnscache $(DESTDIR)$(sbindir)/
 	$(INSTALL) $(B)/podsgctl $(DESTDIR)$(bindir)/
 	$(INSTALL) -m 644 packaging/man/*.5 $(DESTDIR)$(mandir)/man5/
 	$(INSTALL) -m 644 packaging/man/*.8 $(DESTDIR)$(mandir)/man8/
 	$(INSTALL) -m 644 README.md COPYING $(DESTDIR)$(docdir)/
 	cp -R packaging/examples packaging/kubernetes $(DESTDIR)$(docdir)/
-	sed 's|/usr/sbin/|$(sbindir)/|' packaging/systemd/podsg-nft-sync.service \
-		>$(DESTDIR)$(unitdir)/podsg-nft-sync.service
+	for unit in $(notdir $(wildcard packaging/systemd/*.service)); do \
+		sed 's|/usr/sbin/|$(sbindir)/|' packaging/systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit \
+			|| exit 1; \
+	done
 
 clean:
 	rm -rf $(B)

@@ -15,7 +15,10 @@
 #include "dnscache/daemon_parts.h"
 #include "dnscache/tell/errors_log.h"
 
-#define DRAIN 1000 /* milliseconds that questions in flight have when the daemon ends */
+/* Milliseconds that questions in flight have when the daemon ends; those that wait for a successor
+ * fill the sockets' queues meanwhile. */
+#define DRAIN 800
+#define DRAIN_FOR_SUCCESSOR 300
 /* Of `memory`, what is not the cache: program, libraries, workers, questions in flight. */
 #define MEMORY_BESIDES (14u << 20)
 
@@ -34,8 +37,10 @@ static int open_cache(struct dnscache *daemon, struct error *err)
 	if (r < 0)
 		return r;
 	/* Without a store the next start is a cold one. */
-	if (!adopted)
+	if (!adopted) {
+		(void)handover_forget("cache", NULL);
 		(void)handover_store("cache", cache_memfd(daemon->shared.cache), NULL);
+	}
 	log_event(LOG_LEVEL_DEBUG, "cache-open", "adopted=%d", adopted);
 	return 0;
 }
@@ -70,10 +75,10 @@ static int open_shared(struct dnscache *daemon, struct error *err)
 static int start_workers(struct dnscache *daemon, struct error *err)
 {
 	unsigned count = daemon->shared.workers;
-	int r = listeners_attach(daemon->plan, NULL, count, daemon->handover, err);
+	int r = 0;
 	while (r == 0 && daemon->worker_count < count) {
 		r = worker_start(&daemon->shared, daemon->worker_count, daemon->plan,
-		                 &daemon->workers[daemon->worker_count], err);
+		                 daemon->permissions, &daemon->workers[daemon->worker_count], err);
 		if (r == 0)
 			daemon->worker_count++;
 	}
@@ -223,7 +228,40 @@ static int start_handles(struct dnscache *daemon)
 	return r;
 }
 
-/* First those who answer, then those who are sent here. */
+static void network_cb(void *context)
+{
+	daemon_keep_rules(context, true);
+}
+
+/* Without it, the sync interval looks. */
+static void watch_network(struct dnscache *daemon)
+{
+	const struct dnscache_options *options = daemon->options;
+	struct error failure = {0};
+	if (!options->setup_interface && !options->setup_rules)
+		return;
+	if (network_watch_open(&daemon->loop, options->interface, network_cb, daemon,
+	                       &daemon->network_watch, &failure) < 0)
+		log_text(LOG_LEVEL_WARNING, "network-not-watched", failure.text);
+}
+
+/* Queries are sent here once there are sockets in which they can wait, and they are answered once
+ * answers take the right way and it is known who may ask. */
+static int open_doors(struct dnscache *daemon, struct error *err)
+{
+	int r = open_network(daemon, err);
+	if (r == 0)
+		r = listeners_attach(daemon->plan, NULL, daemon->shared.workers, daemon->handover,
+		                     err);
+	if (r < 0)
+		return r;
+	handover_close(daemon->handover);
+	daemon->handover = NULL;
+	daemon_read_branches(daemon);
+	daemon_keep_rules(daemon, true);
+	return start_workers(daemon, err);
+}
+
 static int daemon_open(struct dnscache *daemon, struct error *err)
 {
 	int r = handover_open(&daemon->handover, err);
@@ -234,14 +272,11 @@ static int daemon_open(struct dnscache *daemon, struct error *err)
 	if (r == 0)
 		r = daemon_follow_first(daemon, err);
 	if (r == 0)
-		r = open_network(daemon, err);
-	if (r == 0)
-		r = start_workers(daemon, err);
+		r = open_doors(daemon, err);
 	if (r < 0)
 		return r;
-	handover_close(daemon->handover);
-	daemon->handover = NULL;
 	r = start_handles(daemon);
+	watch_network(daemon);
 	if (r == 0)
 		r = notify_open(&daemon->loop, &daemon->notify, err);
 	return r < 0 ? error_set(err, r, "event loop: %s", uv_strerror(r)) : 0;
@@ -256,8 +291,9 @@ static void close_walk(uv_handle_t *handle, void *context)
 
 static void stop_workers(struct dnscache *daemon)
 {
+	unsigned drain = daemon->leaving ? DRAIN_FOR_SUCCESSOR : DRAIN;
 	for (unsigned i = 0; i < daemon->worker_count; i++)
-		worker_stop(daemon->workers[i], DRAIN);
+		worker_stop(daemon->workers[i], drain, daemon->leaving);
 	for (unsigned i = 0; i < daemon->worker_count; i++)
 		worker_join(daemon->workers[i]);
 	daemon->worker_count = 0;
@@ -281,6 +317,7 @@ static void daemon_close(struct dnscache *daemon)
 		r = network_tear_down_interface(daemon->network, &failure);
 	if (failure.code || r < 0)
 		log_text(LOG_LEVEL_ERROR, "network-left-behind", failure.text);
+	network_watch_close(daemon->network_watch);
 	network_close(daemon->network);
 	handover_close(daemon->handover);
 	daemon_close_pages(daemon);
@@ -301,8 +338,6 @@ static void daemon_close(struct dnscache *daemon)
 
 static void run(struct dnscache *daemon)
 {
-	daemon_read_branches(daemon);
-	daemon_keep_rules(daemon, true);
 	write_pid(daemon->options);
 	notify_ready(daemon->notify);
 	log_event(LOG_LEVEL_INFO, "running", "workers=%u endpoints=%zu", daemon->worker_count,

@@ -129,6 +129,7 @@ void daemon_keep_rules(struct dnscache *daemon, bool now)
 		r = network_set_up_rules(daemon->network, strict, count, &failure);
 	}
 	if (r < 0) {
+		daemon->next_rules = time; /* again, a period from now */
 		daemon->setup_errors[trouble]++;
 		if (strcmp(daemon->last_trouble, failure.text) != 0)
 			log_text(LOG_LEVEL_ERROR, "network-not-set-up", failure.text);

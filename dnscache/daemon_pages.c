@@ -23,6 +23,7 @@ static char *metrics(const struct dnscache *daemon, size_t *length)
 		.plan = daemon->plan,
 		.cache = daemon->shared.cache,
 		.permissions = daemon->permissions,
+		.network = daemon->network,
 		.config_errors = daemon->config_errors,
 		.reloads_failed = daemon->reloads_failed,
 		.health_failures = probe_failures(daemon->probe),

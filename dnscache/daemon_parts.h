@@ -15,6 +15,7 @@
 #include "dnscache/corefile/values.h"
 #include "dnscache/node/handover.h"
 #include "dnscache/node/network.h"
+#include "dnscache/node/network_watch.h"
 #include "dnscache/serve/listener.h"
 #include "dnscache/serve/worker.h"
 #include "dnscache/tell/counter_table.h"
@@ -33,6 +34,7 @@ struct dnscache {
 	struct dnscache_values values; /* at the start: the network follows no reload */
 	struct handover *handover;
 	struct network *network;
+	struct network_watch *network_watch; /* NULL: not watched */
 	struct notify *notify;
 	struct counter_table *counters;
 	struct probe *probe;

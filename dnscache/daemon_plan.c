@@ -90,29 +90,50 @@ int daemon_follow_first(struct dnscache *daemon, struct error *err)
 	return 0;
 }
 
+/* Tools rename the same Corefile into place again and again. */
+static bool is_same_text(const struct plan *a, const struct plan *b)
+{
+	return memcmp(a->corefile->sha512, b->corefile->sha512, sizeof(a->corefile->sha512)) == 0;
+}
+
+static void stay(struct dnscache *daemon, const char *refusal)
+{
+	if (refusal[0] && strcmp(daemon->last_refusal, refusal) != 0)
+		log_text(LOG_LEVEL_ERROR, "corefile-refused", refusal);
+	snprintf(daemon->last_refusal, sizeof(daemon->last_refusal), "%s", refusal);
+	remember_sources(daemon);
+	schedule(daemon);
+}
+
 /* All of it or nothing: what cannot be had leaves the one before in force. */
-void daemon_reload(struct dnscache *daemon)
+static void reload(struct dnscache *daemon, bool unchanged_too)
 {
 	struct error failure = {0};
 	struct plan *plan = NULL;
 	int r = daemon_make_plan(daemon, &plan, &failure);
+	if (r == 0 && !unchanged_too && is_same_text(plan, daemon->plan)) {
+		plan_release(plan);
+		stay(daemon, "");
+		return;
+	}
 	if (r == 0)
 		r = listeners_attach(plan, daemon->plan, daemon->worker_count, daemon->handover,
 		                     &failure);
 	if (r < 0) {
 		plan_release(plan);
 		daemon->reloads_failed++;
-		if (strcmp(daemon->last_refusal, failure.text) != 0)
-			log_text(LOG_LEVEL_ERROR, "corefile-refused", failure.text);
-		snprintf(daemon->last_refusal, sizeof(daemon->last_refusal), "%s", failure.text);
-		remember_sources(daemon);
-		schedule(daemon);
+		stay(daemon, failure.text);
 		return;
 	}
 	daemon->last_refusal[0] = '\0';
 	follow(daemon, plan);
 	daemon_open_pages(daemon);
 	log_event(LOG_LEVEL_INFO, "corefile-reloaded", "blocks=%zu", plan->block_count);
+}
+
+void daemon_reload(struct dnscache *daemon)
+{
+	reload(daemon, true);
 }
 
 static bool are_hosts_changed(const struct plan *plan)
@@ -141,8 +162,10 @@ void daemon_reload_if_changed(struct dnscache *daemon)
 	bool hosts = are_hosts_changed(daemon->plan);
 	if (!hosts && uv_now(&daemon->loop) < daemon->next_reload)
 		return;
-	if (hosts || is_changed(daemon))
-		daemon_reload(daemon);
+	/* What was refused may have been so for an address that is free now, or for a file that only
+	 * the refused Corefile imports. */
+	if (hosts || daemon->last_refusal[0] || is_changed(daemon))
+		reload(daemon, hosts);
 	else
 		schedule(daemon);
 }

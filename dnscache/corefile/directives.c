@@ -6,6 +6,7 @@
 
 /* Where every word may cost a system call. */
 #define WORDS_MAX 64
+#define TTL_MAX 0x7fffffffU
 
 struct rule {
 	const char *name;
@@ -135,6 +136,11 @@ static void set_default(uint32_t *value, uint32_t otherwise)
 void corefile_finish_block(struct corefile_reader *reader, struct server_block *block)
 {
 	reader->seen = 0;
+	/* Nothing is kept, and nothing cuts the TTLs that are passed on. */
+	if (!block->cache.present) {
+		block->cache.lifetimes.success_max = TTL_MAX;
+		block->cache.lifetimes.denial_max = TTL_MAX;
+	}
 	if (block->bufsize == 0)
 		block->bufsize = DNS_UDP_DEFAULT;
 	set_default(&block->timeouts.read, 3000);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -71,6 +72,23 @@ static bool is_taken(const struct handover *handover, const char *name)
 	return false;
 }
 
+/* The manager's copy goes a little later, and nothing may come to where nobody reads meanwhile: a
+ * listener is shut for all that hold it, and a datagram socket that is its own peer has no other.
+ */
+void handover_silence(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t length = sizeof(own);
+	int type = 0;
+	socklen_t size = sizeof(type);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return;
+	if (type == SOCK_STREAM)
+		(void)shutdown(fd, SHUT_RDWR);
+	else if (getsockname(fd, (struct sockaddr *)&own, &length) == 0)
+		(void)connect(fd, (struct sockaddr *)&own, length);
+}
+
 void handover_close(struct handover *handover)
 {
 	if (!handover)
@@ -81,6 +99,7 @@ void handover_close(struct handover *handover)
 			continue;
 		if (!is_taken(handover, passed->name))
 			(void)handover_forget(passed->name, NULL);
+		handover_silence(passed->fd);
 		close(passed->fd);
 	}
 	for (size_t i = 0; i < handover->count; i++)

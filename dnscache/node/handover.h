@@ -27,4 +27,8 @@ int handover_take(struct handover *handover, const char *name);
 int handover_store(const char *name, int fd, struct error *err);
 int handover_forget(const char *name, struct error *err);
 
+/* From now on nothing comes to this listening socket, whoever else holds it; what is in the queue
+ * of a datagram socket can be read, and answered. */
+void handover_silence(int fd);
+
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
@@ -10,70 +9,67 @@
 #include "common/netlink.h"
 #include "dnscache/node/interface.h"
 #include "dnscache/node/network.h"
+#include "dnscache/node/nft_apart.h"
 #include "dnscache/node/table.h"
+#include "dnscache/node/table_state.h"
 
-/* What stands in the kernel, as it showed it right after it was made. */
 struct table {
 	const char *name;
-	char *listing; /* NULL: not set up */
+	uint64_t digest; /* of what was made; 0: not set up */
 };
 
 struct network {
 	struct network_settings settings;
-	struct netlink netlink;
+	struct netlink route, netfilter;
 	struct nft_ctx *nft; /* its socket owns the table, and lives as long */
 	struct table dns, away;
 	bool owned;
 	char *strict; /* the rules of strict interfaces that stand */
 };
 
-/* libnftables says several lines, with a drawing; the first one tells. */
-static int nft_failed(struct network *network, const char *what, struct error *err)
+static int open_nft(struct network *network)
 {
-	const char *said = nft_ctx_get_error_buffer(network->nft);
-	size_t length = strcspn(said, "\n");
-	return error_set(err, strstr(said, "Operation not permitted") ? -EPERM : -EIO,
-	                 "nftables: cannot %s: %.*s", what, (int)length, said);
+	network->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!network->nft || nft_ctx_buffer_output(network->nft) != 0 ||
+	    nft_ctx_buffer_error(network->nft) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* A child that died may have left half an answer in the socket: with another socket the table is
+ * nobody's, and made anew. */
+static void renew_nft(struct network *network)
+{
+	if (network->nft)
+		nft_ctx_free(network->nft);
+	(void)open_nft(network);
+	network->dns.digest = 0;
 }
 
 static int run_text(struct network *network, const char *text, const char *what, struct error *err)
 {
-	if (!text)
+	char said[256];
+	if (!text || !network->nft)
 		return error_set(err, -ENOMEM, "no memory for the rules");
-	if (nft_run_cmd_from_buffer(network->nft, text) != 0)
-		return nft_failed(network, what, err);
+	int r = nft_apart(network->nft, text, said, sizeof(said));
+	if (r == -ECHILD || r == -ETIMEDOUT)
+		renew_nft(network);
+	if (r == -EIO && strstr(said, "Operation not permitted"))
+		r = -EPERM;
+	if (r < 0)
+		return error_set(err, r, "nftables: cannot %s: %s", what,
+		                 said[0] ? said : strerror(-r));
 	return 0;
-}
-
-/* NULL: not there, or no memory. */
-static char *list_table(struct network *network, const char *name)
-{
-	char command[64];
-	snprintf(command, sizeof(command), "list table inet %s", name);
-	nft_ctx_output_set_flags(network->nft, NFT_CTX_OUTPUT_STATELESS);
-	if (nft_run_cmd_from_buffer(network->nft, command) != 0)
-		return NULL;
-	return strdup(nft_ctx_get_output_buffer(network->nft));
-}
-
-static void table_forget(struct table *table)
-{
-	free(table->listing);
-	table->listing = NULL;
-}
-
-static void table_note(struct network *network, struct table *table)
-{
-	table_forget(table);
-	table->listing = list_table(network, table->name);
 }
 
 static bool table_stands(struct network *network, const struct table *table)
 {
-	char *now = table->listing ? list_table(network, table->name) : NULL;
-	bool same = now && strcmp(now, table->listing) == 0;
-	free(now);
-	return same;
+	return table->digest && dns_table_digest(&network->netfilter, table->name) == table->digest;
+}
+
+static void table_note(struct network *network, struct table *table)
+{
+	table->digest = dns_table_digest(&network->netfilter, table->name);
 }
 
 int network_open(const struct network_settings *settings, struct network **ret, struct error *err)
@@ -84,13 +80,14 @@ int network_open(const struct network_settings *settings, struct network **ret, 
 	network->settings = *settings;
 	network->dns.name = DNS_TABLE;
 	network->away.name = DNS_AWAY_TABLE;
-	int r = netlink_open(&network->netlink, NETLINK_ROUTE, err);
+	int r = netlink_open(&network->route, NETLINK_ROUTE, err);
+	if (r == 0)
+		r = netlink_open(&network->netfilter, NETLINK_NETFILTER, err);
 	if (r < 0)
 		goto out;
-	network->nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!network->nft || nft_ctx_buffer_output(network->nft) != 0 ||
-	    nft_ctx_buffer_error(network->nft) != 0) {
-		r = error_set(err, -ENOMEM, "cannot open nftables");
+	r = open_nft(network);
+	if (r < 0) {
+		error_set(err, r, "cannot open nftables");
 		goto out;
 	}
 	*ret = network;
@@ -105,7 +102,7 @@ int network_set_up_interface(struct network *network, struct error *err)
 	const struct network_settings *settings = &network->settings;
 	if (!settings->interface_wanted)
 		return 0;
-	return dns_interface_set_up(&network->netlink, settings->interface, settings->addresses,
+	return dns_interface_set_up(&network->route, settings->interface, settings->addresses,
 	                            settings->address_count, NULL, err);
 }
 
@@ -168,37 +165,23 @@ int network_set_up_rules(struct network *network, const char *const *strict, siz
 	return r < 0 ? r : dns;
 }
 
-static uint64_t counter_packets(const cJSON *list, const char *name)
-{
-	const cJSON *item;
-	cJSON_ArrayForEach (item, list) {
-		const cJSON *counter = cJSON_GetObjectItemCaseSensitive(item, "counter");
-		const char *found =
-			cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(counter, "name"));
-		const cJSON *packets = cJSON_GetObjectItemCaseSensitive(counter, "packets");
-		if (found && strcmp(found, name) == 0 && cJSON_IsNumber(packets) &&
-		    packets->valuedouble >= 0)
-			return (uint64_t)packets->valuedouble;
-	}
-	return 0;
-}
-
 int network_counters(struct network *network, struct network_counters *ret, struct error *err)
 {
-	if (!network->dns.listing)
-		return error_set(err, -ENOENT, "table " DNS_TABLE " is not set up");
-	nft_ctx_output_set_flags(network->nft, NFT_CTX_OUTPUT_JSON);
-	int r = run_text(network, "list counters table inet " DNS_TABLE, "list the counters", err);
-	if (r < 0)
-		return r;
-	cJSON *root = cJSON_Parse(nft_ctx_get_output_buffer(network->nft));
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "nftables");
-	*ret = (struct network_counters){
-		.queries = counter_packets(list, DNS_COUNTER_QUERIES),
-		.answers = counter_packets(list, DNS_COUNTER_ANSWERS),
-		.passed = counter_packets(list, DNS_COUNTER_PASSED),
+	const struct {
+		const char *name;
+		uint64_t *packets;
+	} counters[] = {
+		{DNS_COUNTER_QUERIES, &ret->queries},
+		{DNS_COUNTER_ANSWERS, &ret->answers},
+		{DNS_COUNTER_PASSED, &ret->passed},
 	};
-	cJSON_Delete(root);
+	int r = network->dns.digest ? 0 : -ENOENT;
+	for (size_t i = 0; r == 0 && i < sizeof(counters) / sizeof(*counters); i++)
+		r = dns_table_counter(&network->netfilter, network->dns.name, counters[i].name,
+		                      counters[i].packets);
+	if (r < 0)
+		return error_set(err, r, "cannot read the counters of table " DNS_TABLE ": %s",
+		                 strerror(-r));
 	return 0;
 }
 
@@ -208,7 +191,7 @@ static int remove_table(struct network *network, struct table *table, bool owned
 	char text[160];
 	snprintf(text, sizeof(text), "%s%s%sdelete table inet %s\n", owned ? "" : "add table inet ",
 	         owned ? "" : table->name, owned ? "" : "\n", table->name);
-	table_forget(table);
+	table->digest = 0;
 	return run_text(network, text, "remove a table", err);
 }
 
@@ -226,18 +209,17 @@ int network_tear_down_interface(struct network *network, struct error *err)
 {
 	if (!network->settings.interface_wanted)
 		return 0;
-	return dns_interface_remove(&network->netlink, network->settings.interface, err);
+	return dns_interface_remove(&network->route, network->settings.interface, err);
 }
 
 void network_close(struct network *network)
 {
 	if (!network)
 		return;
-	netlink_close(&network->netlink);
+	netlink_close(&network->route);
+	netlink_close(&network->netfilter);
 	if (network->nft)
 		nft_ctx_free(network->nft);
-	table_forget(&network->dns);
-	table_forget(&network->away);
 	free(network->strict);
 	free(network);
 }

@@ -36,7 +36,8 @@ void client_limits_free(struct client_limits *limits)
 
 uint32_t client_hash(const struct client_limits *limits, const struct sockaddr *address)
 {
-	(void)limits;
+	if (!limits->per_second && !limits->outstanding)
+		return 0;
 	struct siphash hash = siphash_begin(siphash_process_key());
 	if (address->sa_family == AF_INET) {
 		siphash_word(&hash,
@@ -74,9 +75,11 @@ bool client_limits_query(struct client_limits *limits, uint32_t hash, uint64_t n
 
 bool client_limits_wait(struct client_limits *limits, uint32_t hash)
 {
+	if (!limits->outstanding)
+		return true;
 	_Atomic uint32_t *place = &limits->waiting[hash % PLACES];
 	uint32_t before = atomic_fetch_add_explicit(place, 1, memory_order_relaxed);
-	if (!limits->outstanding || before < limits->outstanding)
+	if (before < limits->outstanding)
 		return true;
 	atomic_fetch_sub_explicit(place, 1, memory_order_relaxed);
 	return false;
@@ -84,5 +87,6 @@ bool client_limits_wait(struct client_limits *limits, uint32_t hash)
 
 void client_limits_waited(struct client_limits *limits, uint32_t hash)
 {
-	atomic_fetch_sub_explicit(&limits->waiting[hash % PLACES], 1, memory_order_relaxed);
+	if (limits->outstanding)
+		atomic_fetch_sub_explicit(&limits->waiting[hash % PLACES], 1, memory_order_relaxed);
 }

@@ -18,6 +18,7 @@ struct client_limits;
 struct client_limits *client_limits_new(uint32_t per_second, uint32_t outstanding);
 void client_limits_free(struct client_limits *limits); /* accepts NULL */
 
+/* 0 where nothing is limited. */
 uint32_t client_hash(const struct client_limits *limits, const struct sockaddr *address);
 
 /* now: milliseconds. false: one too many. */

@@ -126,13 +126,47 @@ static int open_socket(const struct listener *listener, int type, struct error *
 	                 type == SOCK_DGRAM ? "udp" : "tcp", strerror(-r));
 }
 
+static bool has_value(int fd, int option, int value)
+{
+	int found = -1;
+	socklen_t size = sizeof(found);
+	return getsockopt(fd, SOL_SOCKET, option, &found, &size) == 0 && found == value;
+}
+
+/* Not another one by the same name, nor one that handover_close() has silenced. */
+static bool is_fit(const struct listener *listener, int fd, int type)
+{
+	struct sockaddr_storage wanted;
+	struct sockaddr_storage found = {0};
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(found);
+	socklen_t peer_length = sizeof(peer);
+	return has_value(fd, SO_TYPE, type) && has_value(fd, SO_ACCEPTCONN, type == SOCK_STREAM) &&
+	       getsockname(fd, (struct sockaddr *)&found, &length) == 0 &&
+	       length == socket_address(listener, &wanted) &&
+	       memcmp(&found, &wanted, length) == 0 &&
+	       getpeername(fd, (struct sockaddr *)&peer, &peer_length) < 0 &&
+	       set_options(listener, fd, type) == 0;
+}
+
+static int take_socket(const struct listener *listener, int type, const char *name,
+                       struct handover *handover)
+{
+	int fd = handover ? handover_take(handover, name) : -1;
+	if (fd < 0 || is_fit(listener, fd, type))
+		return fd;
+	(void)handover_forget(name, NULL);
+	(void)close(fd);
+	return -1;
+}
+
 /* What a former process has left, or a new one. */
 static int get_socket(const struct listener *listener, int type, unsigned worker,
                       struct handover *handover, struct error *err)
 {
 	char name[NAME_MAX_SIZE];
 	socket_name(listener, type == SOCK_DGRAM ? "udp" : "tcp", worker, name);
-	int fd = handover ? handover_take(handover, name) : -1;
+	int fd = take_socket(listener, type, name, handover);
 	if (fd >= 0)
 		return fd;
 	fd = open_socket(listener, type, err);
@@ -178,6 +212,16 @@ static bool is_used(const struct plan *plan, const struct listener *listener)
 	return false;
 }
 
+/* Those of a plan, but not of the other one: what nobody reads must not be in the store. */
+static void forget_others(const struct plan *plan, const struct plan *other)
+{
+	for (size_t i = 0; plan && i < plan->endpoint_count; i++) {
+		const struct listener *listener = plan->endpoints[i].listener;
+		if (listener && !(other && is_used(other, listener)))
+			forget_all(listener);
+	}
+}
+
 int listeners_attach(struct plan *plan, const struct plan *before, unsigned workers,
                      struct handover *handover, struct error *err)
 {
@@ -187,12 +231,12 @@ int listeners_attach(struct plan *plan, const struct plan *before, unsigned work
 			before ? plan_endpoint(before, &endpoint->address, endpoint->port) : NULL;
 		endpoint->listener = old ? listener_hold(old->listener)
 		                         : listener_open(endpoint, workers, handover, err);
-		if (!endpoint->listener)
+		if (!endpoint->listener) {
+			forget_others(plan, before);
 			return -EADDRNOTAVAIL;
+		}
 	}
-	for (size_t i = 0; before && i < before->endpoint_count; i++)
-		if (!is_used(plan, before->endpoints[i].listener))
-			forget_all(before->endpoints[i].listener);
+	forget_others(before, plan);
 	return 0;
 }
 

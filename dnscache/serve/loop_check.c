@@ -30,6 +30,19 @@ static void check(struct worker *worker, struct plan_block *block)
 		forwarder_ask(worker->current->forwarders[index], &question, false, asked, NULL);
 }
 
+/* Returns whether there is one. */
+static bool note_loops(const struct plan *plan)
+{
+	bool looping = false;
+	for (size_t i = 0; i < plan->block_count; i++) {
+		struct plan_block *block = &plan->blocks[i];
+		if (atomic_load(&block->loop_seen) && !atomic_exchange(&block->looping, true))
+			say(block, "loop-found");
+		looping = looping || atomic_load(&block->looping);
+	}
+	return looping;
+}
+
 void loop_check_tick(struct worker *worker)
 {
 	const struct plan *plan = worker->current ? worker->current->plan : NULL;
@@ -38,13 +51,14 @@ void loop_check_tick(struct worker *worker)
 		worker->loop_checked = plan;
 		worker->next_loop_check = now + LOOP_CHECK_FIRST;
 	}
-	for (size_t i = 0; plan && i < plan->block_count; i++)
-		if (atomic_load(&plan->blocks[i].loop_seen) &&
-		    !atomic_exchange(&plan->blocks[i].looping, true))
-			say(&plan->blocks[i], "loop-found");
-	if (!plan || now < worker->next_loop_check)
+	if (!plan)
 		return;
-	worker->next_loop_check = now + LOOP_CHECK_PERIOD;
+	uint64_t pause = note_loops(plan) ? LOOP_CHECK_LOOPING : LOOP_CHECK_PERIOD;
+	if (worker->next_loop_check > now + pause)
+		worker->next_loop_check = now + pause;
+	if (now < worker->next_loop_check)
+		return;
+	worker->next_loop_check = now + pause;
 	for (size_t i = 0; i < plan->block_count; i++)
 		if (plan->blocks[i].loop_name.length > 0)
 			check(worker, &plan->blocks[i]);

@@ -193,14 +193,16 @@ int plan_make(struct corefile *corefile, const struct prefix *addresses, size_t 
 const struct plan_zone *plan_zone_find(const struct plan_endpoint *endpoint,
                                        const struct dns_name *name, uint16_t type)
 {
+	const struct plan_zone *child = NULL;
 	for (size_t i = 0; i < endpoint->zone_count; i++) {
 		const struct plan_zone *zone = &endpoint->zones[i];
-		if (type == DNS_TYPE_DS && zone->labels > 0 && zone->name.length == name->length)
+		if (!dns_name_under(name, &zone->name))
 			continue;
-		if (dns_name_under(name, &zone->name))
+		if (type != DNS_TYPE_DS || zone->name.length != name->length)
 			return zone;
+		child = zone;
 	}
-	return NULL;
+	return child;
 }
 
 static bool is_exception(const struct forward_settings *forward, const struct dns_name *name)
@@ -226,4 +228,13 @@ int plan_forwarder_find(const struct plan_block *block, const struct dns_name *n
 		most = labels;
 	}
 	return best;
+}
+
+bool plan_is_cached(const struct plan_block *block, const struct dns_name *name)
+{
+	const struct cache_settings *cache = &block->settings->cache;
+	for (size_t i = 0; i < cache->zone_count; i++)
+		if (dns_name_under(name, &cache->zones[i]))
+			return cache->present;
+	return cache->present && cache->zone_count == 0;
 }

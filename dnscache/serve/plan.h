@@ -61,13 +61,16 @@ void plan_release(struct plan *plan); /* accepts NULL */
 const struct plan_endpoint *plan_endpoint(const struct plan *plan, const struct prefix *address,
                                           uint16_t port);
 
-/* The zone with the most labels that the name is in; DS is asked of the parent's: RFC 4035
- * §3.1.4.1. NULL: none. */
+/* The zone with the most labels that the name is in; DS is asked of the parent's (RFC 4035
+ * §3.1.4.1), if that is served here. NULL: none. */
 const struct plan_zone *plan_zone_find(const struct plan_endpoint *endpoint,
                                        const struct dns_name *name, uint16_t type);
 
 /* The index among the plan's forwarders of that which a name belongs to: the longest `forward FROM`
  * that it is under and not an exception of. -ENOENT: none. */
 int plan_forwarder_find(const struct plan_block *block, const struct dns_name *name);
+
+/* `cache` holds for this name. */
+bool plan_is_cached(const struct plan_block *block, const struct dns_name *name);
 
 #endif

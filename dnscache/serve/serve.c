@@ -12,19 +12,6 @@
 #define HINFO_TTL 3600     /* of the answer to ANY: RFC 8482 §4.2 */
 #define STALE_TTL 30       /* seconds, RFC 8767 §4 */
 
-/* A query on its way through the functions below. */
-struct serving {
-	struct worker *worker;
-	const struct client *client;
-	const struct plan_zone *zone;
-	struct zone_counters *counters;
-	struct dns_query query;
-	struct dns_reply_form form;
-	uint8_t cookie[DNS_SERVER_COOKIE];
-	uint32_t hash; /* of the client */
-	uint8_t *out;
-};
-
 static uint32_t real_seconds(void)
 {
 	struct timespec now;
@@ -99,7 +86,7 @@ static size_t refuse(struct serving *serving, enum refusal why, enum dns_ede ede
 	return reply_empty(serving, DNS_RCODE_REFUSED, false);
 }
 
-static size_t answer_malformed(struct serving *serving, enum dns_query_verdict verdict)
+static size_t answer_malformed(struct serving *serving)
 {
 	static const uint16_t rcodes[] = {
 		[DNS_QUERY_FORMERR] = DNS_RCODE_FORMERR,
@@ -108,7 +95,7 @@ static size_t answer_malformed(struct serving *serving, enum dns_query_verdict v
 		[DNS_QUERY_BADVERS] = DNS_RCODE_BADVERS,
 	};
 	tally_add(&serving->worker->counters.malformed, 1);
-	return reply_empty(serving, rcodes[verdict], false);
+	return reply_empty(serving, rcodes[serving->verdict], false);
 }
 
 /* DESIGN §6: whom nobody else on this node stops. Returns NULL: the client may ask. */
@@ -159,7 +146,7 @@ static size_t answer_too_much(struct serving *serving)
 	return reply_empty(serving, DNS_RCODE_NOERROR, true);
 }
 
-static void make_key(const struct serving *serving, struct cache_key *ret)
+static void make_key(struct serving *serving)
 {
 	const struct dns_query *query = &serving->query;
 	const struct server_block *block = serving->zone->block->settings;
@@ -173,14 +160,14 @@ static void make_key(const struct serving *serving, struct cache_key *ret)
 	    flags != (DNS_KEY_DO | DNS_KEY_CD) &&
 	    (block->dns64.allow_ipv4 || serving->client->address.any.sa_family == AF_INET6))
 		flags |= DNS_KEY_DNS64;
-	*ret = (struct cache_key){
+	serving->key = (struct cache_key){
 		.partition = block->partition,
 		.type = query->type,
 		.flags = flags,
 		.name_length = query->name.length,
 		.name = query->name.wire,
 	};
-	ret->hash = cache_key_hash(serving->worker->shared->cache, ret);
+	serving->key.hash = cache_key_hash(serving->worker->shared->cache, &serving->key);
 }
 
 static size_t reply_cached(struct serving *serving)
@@ -231,16 +218,17 @@ static bool is_prefetch_due(const struct serving *serving, unsigned uses)
 }
 
 /* RFC 8767 §5: the upstream is asked first, for a while; but not again right after it failed. */
-static bool is_stale_at_once(const struct serving *serving, const struct cache_key *key)
+static bool is_stale_at_once(const struct serving *serving)
 {
 	return serving->zone->block->settings->cache.stale.immediate ||
-	       task_failed_lately(serving->worker, key);
+	       task_failed_lately(serving->worker, &serving->key);
 }
 
-static size_t ask(struct serving *serving, const struct cache_key *key, bool stale)
+static size_t ask(struct serving *serving, bool stale)
 {
 	struct worker *worker = serving->worker;
-	switch (task_wait(worker, serving->zone, key, &serving->query, serving->client, stale)) {
+	switch (task_wait(worker, serving->zone, &serving->key, &serving->query, serving->client,
+	                  stale)) {
 	case TASK_WAITING:
 		return 0;
 	case TASK_NOT_THIS:
@@ -260,30 +248,28 @@ static size_t ask(struct serving *serving, const struct cache_key *key, bool sta
 static size_t look_up(struct serving *serving)
 {
 	struct worker *worker = serving->worker;
-	struct cache_key key;
+	const struct cache_key *key = &serving->key;
 	unsigned uses = 0;
 	bool found = false, stale = false;
-	make_key(serving, &key);
 	tally_add(&serving->counters->cache_requests, 1);
-	if (serving->zone->block->settings->cache.present)
-		found = cache_get(worker->shared->cache, &key, worker->scratch, DNS_ANSWER_MAX,
-		                  NULL, &uses);
+	if (plan_is_cached(serving->zone->block, &serving->query.name))
+		found = cache_get(worker->shared->cache, key, worker->scratch, DNS_ANSWER_MAX, NULL,
+		                  &uses);
 	if (found && dns_answer_fresh(worker->scratch, worker->now)) {
-		if (is_prefetch_due(serving, uses)) {
+		if (is_prefetch_due(serving, uses) &&
+		    task_refresh(worker, serving->zone, key, &serving->query))
 			tally_add(&serving->counters->cache_prefetches, 1);
-			task_refresh(worker, serving->zone, &key, &serving->query);
-		}
 		return reply_cached(serving);
 	}
 	if (!(serving->query.flags & DNS_FLAG_RD))
 		return refuse(serving, REFUSAL_RECURSION, DNS_EDE_NOT_AUTHORITATIVE, NULL);
 	stale = found && is_stale_good(serving);
-	if (stale && is_stale_at_once(serving, &key)) {
-		task_refresh(worker, serving->zone, &key, &serving->query);
+	if (stale && is_stale_at_once(serving)) {
+		(void)task_refresh(worker, serving->zone, key, &serving->query);
 		return reply_stale(serving);
 	}
 	tally_add(&serving->counters->cache_misses, 1);
-	return ask(serving, &key, stale);
+	return ask(serving, stale);
 }
 
 /* RFC 8482: an amplifier's favourite gets one small record. */
@@ -321,9 +307,20 @@ static bool is_loop(const struct serving *serving)
 	       memcmp(loop->wire, serving->query.name.wire, loop->length) == 0;
 }
 
+/* `bufsize` is the block's; before, the form has that of the first block of the endpoint. */
+static void follow_bufsize(struct serving *serving)
+{
+	uint16_t size = serving->zone->block->settings->bufsize;
+	if (size == serving->form.udp_size)
+		return;
+	serving->form.udp_size = size;
+	serving->form.limit = client_limit(serving->client, &serving->query, size);
+}
+
 static size_t answer_in_zone(struct serving *serving)
 {
 	const struct branch_client *refused = find_refused(serving);
+	follow_bufsize(serving);
 	serving->counters = serving->zone->counters[serving->worker->index];
 	count_query(serving);
 	if (refused)
@@ -340,39 +337,66 @@ static size_t answer_in_zone(struct serving *serving)
 	return look_up(serving);
 }
 
-static size_t answer(struct serving *serving, enum dns_query_verdict verdict)
+static size_t answer(struct serving *serving)
 {
-	if (verdict != DNS_QUERY_GOOD)
-		return answer_malformed(serving, verdict);
+	if (serving->verdict != DNS_QUERY_GOOD)
+		return answer_malformed(serving);
 	if (probe_name_equal(&serving->query.name))
 		return reply_empty(serving, DNS_RCODE_NOERROR, false);
-	serving->zone = plan_zone_find(serving->client->endpoint, &serving->query.name,
-	                               serving->query.type);
 	if (!serving->zone)
 		return refuse(serving, REFUSAL_ZONE, DNS_EDE_NOT_AUTHORITATIVE, NULL);
 	return answer_in_zone(serving);
 }
 
-size_t serve_query(struct worker *worker, const struct client *client, const uint8_t *packet,
-                   size_t size, uint8_t *out, size_t room, struct zone_counters **counted)
+static bool is_cached_zone(const struct serving *serving)
 {
-	struct serving serving = {.worker = worker, .client = client, .out = out};
-	enum dns_query_verdict verdict = dns_query_read(packet, size, &serving.query);
-	if (counted)
-		*counted = NULL;
-	if (verdict == DNS_QUERY_DROP) {
+	return serving->zone && serving->zone->block->settings->cache.present;
+}
+
+void serve_begin(struct serving *serving, struct worker *worker, const struct client *client,
+                 const uint8_t *packet, size_t size)
+{
+	serving->worker = worker;
+	serving->client = client;
+	serving->counters = NULL;
+	serving->zone = NULL;
+	serving->verdict = dns_query_read(packet, size, &serving->query);
+	if (serving->verdict == DNS_QUERY_GOOD)
+		serving->zone =
+			plan_zone_find(client->endpoint, &serving->query.name, serving->query.type);
+	if (!serving->zone)
+		return;
+	make_key(serving);
+	if (is_cached_zone(serving))
+		cache_prefetch(worker->shared->cache, serving->key.hash);
+}
+
+void serve_prefetch(const struct serving *serving)
+{
+	if (is_cached_zone(serving))
+		cache_prefetch_answer(serving->worker->shared->cache, serving->key.hash);
+}
+
+size_t serve_end(struct serving *serving, uint8_t *out, size_t room, struct zone_counters **counted)
+{
+	struct worker *worker = serving->worker;
+	const struct client *client = serving->client;
+	*counted = NULL;
+	if (serving->verdict == DNS_QUERY_DROP) {
 		tally_add(&worker->counters.dropped, 1);
 		return 0;
 	}
-	serve_form(worker, client, &serving.query, client->endpoint->first->bufsize, serving.cookie,
-	           &serving.form);
-	if (serving.form.limit > room)
-		serving.form.limit = room;
-	size_t written = answer(&serving, verdict);
-	if (counted && written > 0)
-		*counted = serving.counters;
-	if (written > 0 && serving.zone && serving.zone->block->settings->log.present)
-		query_log(&serving.zone->block->settings->log, client, &serving.query, out, written,
-		          worker->now_us - client->received);
+	serving->out = out;
+	serve_form(worker, client, &serving->query, client->endpoint->first->bufsize,
+	           serving->cookie, &serving->form);
+	if (serving->form.limit > room)
+		serving->form.limit = room;
+	size_t written = answer(serving);
+	if (written == 0)
+		return 0;
+	*counted = serving->counters;
+	if (serving->counters && serving->zone->block->settings->log.present)
+		query_log(&serving->zone->block->settings->log, client, &serving->query, out,
+		          written, worker->now_us - client->received);
 	return written;
 }

@@ -50,10 +50,12 @@ static bool is_key(const struct cache_key *a, const struct cache_key *b)
 	       memcmp(a->name, b->name, a->name_length) == 0;
 }
 
-static struct task *find_task(const struct task_table *table, const struct cache_key *key)
+/* Only of the plan in force: who waits refers to the endpoint he came by, which a task keeps alive
+ * no longer than its own plan. */
+static struct task *find_task(const struct worker *worker, const struct cache_key *key)
 {
-	struct task *task = *bucket_of(table, key);
-	while (task && !is_key(&task->key, key))
+	struct task *task = *bucket_of(worker->tasks, key);
+	while (task && !(task->plan == worker->current && is_key(&task->key, key)))
 		task = task->next;
 	return task;
 }
@@ -180,7 +182,7 @@ enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
 	if (!client_limits_wait(worker->shared->limits, hash))
 		return TASK_NOT_THIS;
 	struct waiter *waiter = new_waiter(worker->tasks);
-	struct task *task = waiter ? find_task(worker->tasks, key) : NULL;
+	struct task *task = waiter ? find_task(worker, key) : NULL;
 	bool joined = task;
 	if (waiter && !task)
 		task = new_task(worker, zone, key, query);
@@ -216,22 +218,29 @@ enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
 	return TASK_WAITING;
 }
 
-void task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
+bool task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
                   const struct dns_query *query)
 {
-	if (find_task(worker->tasks, key))
-		return;
-	struct task *task = new_task(worker, zone, key, query);
-	if (task)
-		ask_begin(task);
+	struct task *task = NULL;
+	if (!find_task(worker, key) && !task_failed_lately(worker, key))
+		task = new_task(worker, zone, key, query);
+	if (!task)
+		return false;
+	ask_begin(task);
+	return true;
 }
 
-static void note_failure(struct task *task)
+static void note_end(struct task *task, bool failed)
 {
 	struct task_table *table = task->worker->tasks;
 	uint32_t hash = (uint32_t)task->key.hash;
-	table->failed[hash % FAILED_PLACES].hash = hash;
-	table->failed[hash % FAILED_PLACES].until = task->worker->now + FAILURE_RECHECK;
+	size_t place = hash % FAILED_PLACES;
+	if (failed) {
+		table->failed[place].hash = hash;
+		table->failed[place].until = task->worker->now + FAILURE_RECHECK;
+	} else if (table->failed[place].hash == hash) {
+		table->failed[place].until = 0;
+	}
 }
 
 bool task_failed_lately(const struct worker *worker, const struct cache_key *key)
@@ -250,8 +259,7 @@ static void tell_waiter(struct task *task, struct waiter *waiter, const struct d
 	struct zone_counters *counters = task->zone->counters[worker->index];
 	uint8_t cookie[DNS_SERVER_COOKIE];
 	struct dns_reply_form form;
-	serve_form(worker, &waiter->client, &waiter->query, waiter->client.endpoint->first->bufsize,
-	           cookie, &form);
+	serve_form(worker, &waiter->client, &waiter->query, block->bufsize, cookie, &form);
 	form.fresh = !stale;
 	form.keep_ttl = block->cache.lifetimes.keep_ttl;
 	if (stale) {
@@ -313,7 +321,7 @@ static bool is_disabled(const struct task *task, enum dns_answer_kind kind)
 
 static void keep(struct task *task, const struct dns_answer *answer)
 {
-	if (task->zone->block->settings->cache.present && answer->lifetime > 0 &&
+	if (plan_is_cached(task->zone->block, &task->asked.name) && answer->lifetime > 0 &&
 	    !is_disabled(task, answer->kind))
 		cache_put(task->worker->shared->cache, &task->key, answer);
 }
@@ -323,8 +331,7 @@ void task_done(struct task *task, const struct dns_answer *answer, enum count_so
 {
 	bool failed = answer->kind == DNS_KIND_FAILURE;
 	unlink_task(task);
-	if (failed)
-		note_failure(task);
+	note_end(task, failed);
 	if (failed && task->stale) {
 		tell_all(task, task->stale, true, COUNT_FROM_CACHE);
 	} else {

@@ -33,8 +33,9 @@ enum task_start {
 enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
                           const struct cache_key *key, const struct dns_query *query,
                           const struct client *client, bool stale);
-/* Nobody waits: the cached answer is made new. Does nothing where that is being done already. */
-void task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
+/* Nobody waits: the cached answer is made new. Returns false and does nothing where that is being
+ * done already, or has failed a short while ago (RFC 8767 §5). */
+bool task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
                   const struct dns_query *query);
 
 void task_tick(struct worker *worker); /* answers stale what waits too long */

@@ -191,10 +191,11 @@ static void answer_one(struct tcp_connection *connection, const uint8_t *message
 {
 	struct worker *worker = connection->worker;
 	struct zone_counters *counted;
+	struct serving serving;
 	connection->client.received = worker->now_us;
+	serve_begin(&serving, worker, &connection->client, message, size);
 	/* A task that ends at once writes its answer into worker->reply: so this one is another. */
-	size_t written = serve_query(worker, &connection->client, message, size, worker->tcp_reply,
-	                             DNS_MESSAGE_MAX, &counted);
+	size_t written = serve_end(&serving, worker->tcp_reply, DNS_MESSAGE_MAX, &counted);
 	if (written == 0)
 		return;
 	tcp_send(connection, worker->tcp_reply, written);

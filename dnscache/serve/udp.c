@@ -9,8 +9,12 @@
 
 #define BATCH 32
 #define BATCHES_A_TURN 16 /* then the other sockets and timers have theirs */
-#define QUERY_ROOM 4096   /* a longer one is cut and refused as malformed */
-#define REPLY_ROOM 4096   /* what `bufsize` may say at most */
+#define AHEAD 4           /* queries between asking for an answer's memory and using it */
+/* A longer one is cut and refused as malformed. No power of two: the cache of the CPU would find
+ * places for a few of these only. */
+#define QUERY_ROOM (23 * LINE)
+#define REPLY_ROOM 4096 /* what `bufsize` may say at most */
+#define LINE 64         /* of the CPU's cache */
 #define CONTROL_ROOM CMSG_SPACE(sizeof(struct in6_pktinfo))
 
 /* Of a worker, for all its sockets in turn. */
@@ -23,7 +27,8 @@ struct udp_batch {
 	struct zone_counters *counted[BATCH];
 	uint8_t control[BATCH][CONTROL_ROOM] __attribute__((aligned(8)));
 	uint8_t query[BATCH][QUERY_ROOM];
-	uint8_t reply[BATCH][REPLY_ROOM];
+	struct serving serving[BATCH];
+	uint8_t replies[BATCH * REPLY_ROOM]; /* one behind the other */
 };
 
 struct udp_batch *udp_batch_new(void)
@@ -99,31 +104,45 @@ static socklen_t address_size(const struct client *client)
 	                                                 : sizeof(struct sockaddr_in);
 }
 
-/* Returns how many of the batch have an answer at once. */
-static unsigned answer_all(struct port *port, struct udp_batch *batch, unsigned count)
+static void begin_all(struct port *port, struct udp_batch *batch, unsigned count)
 {
-	struct worker *worker = port->worker;
-	unsigned ready = 0;
 	for (unsigned i = 0; i < count; i++) {
 		struct client *client = &batch->client[i];
 		if (port->listener->everywhere)
 			read_local(&batch->in[i].msg_hdr, client);
 		client->endpoint = port->endpoint;
 		client->connection = NULL;
-		client->received = worker->now_us;
-		size_t size = serve_query(worker, client, batch->query[i], batch->in[i].msg_len,
-		                          batch->reply[ready], REPLY_ROOM, &batch->counted[ready]);
+		client->received = port->worker->now_us;
+		serve_begin(&batch->serving[i], port->worker, client, batch->query[i],
+		            batch->in[i].msg_len);
+	}
+}
+
+/* Returns how many of the batch have an answer at once. */
+static unsigned answer_all(struct port *port, struct udp_batch *batch, unsigned count)
+{
+	unsigned ready = 0;
+	uint8_t *reply = batch->replies;
+	for (unsigned i = 0; i < count + AHEAD; i++) {
+		if (i < count)
+			serve_prefetch(&batch->serving[i]);
+		if (i < AHEAD)
+			continue;
+		struct client *client = &batch->client[i - AHEAD];
+		size_t size = serve_end(&batch->serving[i - AHEAD], reply, REPLY_ROOM,
+		                        &batch->counted[ready]);
 		if (size == 0)
 			continue;
 		struct msghdr *out = &batch->out[ready].msg_hdr;
-		batch->out_vector[ready].iov_base = batch->reply[ready];
+		batch->out_vector[ready].iov_base = reply;
 		batch->out_vector[ready].iov_len = size;
 		out->msg_name = &client->address;
 		out->msg_namelen = address_size(client);
 		out->msg_control = NULL;
 		out->msg_controllen = 0;
 		if (port->listener->everywhere)
-			write_local(out, client, batch->control[i]);
+			write_local(out, client, batch->control[i - AHEAD]);
+		reply += (size + LINE - 1) / LINE * LINE;
 		ready++;
 	}
 	return ready;
@@ -165,6 +184,7 @@ void port_read_udp(struct port *port)
 		int count = receive(port, batch);
 		if (count <= 0)
 			return;
+		begin_all(port, batch, (unsigned)count);
 		unsigned ready = answer_all(port, batch, (unsigned)count);
 		send_all(port, batch, ready);
 		count_all(port, batch, ready);

@@ -6,9 +6,12 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "dnscache/node/handover.h"
 #include "dnscache/serve/loop_check.h"
 #include "dnscache/serve/port.h"
 #include "dnscache/serve/worker_parts.h"
+
+#define LAST_TURNS 2 /* of the loop, when a worker is told to stop */
 
 static void permissions_leave(struct permissions *permissions)
 {
@@ -167,21 +170,42 @@ static void take_orders(struct worker *worker)
 	}
 }
 
+static void empty_port(struct port *port)
+{
+	unsigned number = port->worker->index;
+	if (!atomic_load(&port->worker->successor)) {
+		port_accept_tcp(port);
+		handover_silence(port->listener->tcp[number]);
+		handover_silence(port->listener->udp[number]);
+	}
+	port_read_udp(port);
+}
+
 static void begin_to_stop(struct worker *worker)
 {
 	unsigned within = atomic_load(&worker->stop_within);
 	if (within == 0 || worker->stopping)
 		return;
 	worker->stopping = true;
+	worker->last_turns = LAST_TURNS;
 	worker->stop_at = uv_now(&worker->loop) + within - 1;
+	for (struct port *port = worker->ports; port; port = port->next)
+		empty_port(port);
 	(void)ports_follow(worker, NULL);
 }
 
+/* What has come on a connection is read when the loop turns. */
 static void stop_when_done(struct worker *worker)
 {
-	if (worker->stopping && ((task_count(worker) == 0 && !tcp_busy(worker)) ||
-	                         uv_now(&worker->loop) >= worker->stop_at))
+	if (!worker->stopping)
+		return;
+	if (worker->last_turns > 0) {
+		worker->last_turns--;
+		(void)uv_async_send(&worker->wake);
+	} else if ((task_count(worker) == 0 && !tcp_busy(worker)) ||
+	           uv_now(&worker->loop) >= worker->stop_at) {
 		uv_stop(&worker->loop);
+	}
 }
 
 static void wake_cb(uv_async_t *async)
@@ -285,8 +309,16 @@ static int worker_loop_open(struct worker *worker)
 	return r;
 }
 
+static void order_permissions(struct worker *worker, struct permissions *permissions)
+{
+	if (permissions)
+		atomic_fetch_add_explicit(&permissions->readers, 1, memory_order_relaxed);
+	permissions_leave(atomic_exchange(&worker->next_permissions, permissions));
+	atomic_store(&worker->permissions_ordered, true);
+}
+
 int worker_start(const struct worker_shared *shared, unsigned index, struct plan *plan,
-                 struct worker **ret, struct error *err)
+                 struct permissions *permissions, struct worker **ret, struct error *err)
 {
 	struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
 	if (!worker)
@@ -299,6 +331,7 @@ int worker_start(const struct worker_shared *shared, unsigned index, struct plan
 	worker->reply = malloc(DNS_MESSAGE_MAX);
 	worker->tcp_reply = malloc(DNS_MESSAGE_MAX);
 	worker->next_plan = plan_hold(plan);
+	order_permissions(worker, permissions);
 	worker->batch = udp_batch_new();
 	bool failed = !worker->scratch || !worker->reply || !worker->tcp_reply || !worker->batch;
 	int r = failed ? -ENOMEM : task_table_open(worker);
@@ -322,15 +355,13 @@ void worker_set_plan(struct worker *worker, struct plan *plan)
 
 void worker_set_permissions(struct worker *worker, struct permissions *permissions)
 {
-	if (permissions)
-		atomic_fetch_add_explicit(&permissions->readers, 1, memory_order_relaxed);
-	permissions_leave(atomic_exchange(&worker->next_permissions, permissions));
-	atomic_store(&worker->permissions_ordered, true);
+	order_permissions(worker, permissions);
 	(void)uv_async_send(&worker->wake);
 }
 
-void worker_stop(struct worker *worker, unsigned milliseconds)
+void worker_stop(struct worker *worker, unsigned milliseconds, bool successor)
 {
+	atomic_store(&worker->successor, successor);
 	atomic_store(&worker->stop_within, milliseconds + 1);
 	(void)uv_async_send(&worker->wake);
 }

@@ -35,15 +35,17 @@ struct worker_shared {
 	uint8_t cookie_secret[DNS_COOKIE_SECRET];
 };
 
-/* The plan's endpoints have their sockets. The worker holds it for itself. */
+/* The plan's endpoints have their sockets. The worker holds it for itself. permissions: as
+ * worker_set_permissions() has it. */
 int worker_start(const struct worker_shared *shared, unsigned index, struct plan *plan,
-                 struct worker **ret, struct error *err);
+                 struct permissions *permissions, struct worker **ret, struct error *err);
 void worker_set_plan(struct worker *worker, struct plan *plan);
 /* Counted as its reader until it gets others; NULL: nothing is restricted. */
 void worker_set_permissions(struct worker *worker, struct permissions *permissions);
-/* Stops taking queries; questions in flight are answered first, for at most so many milliseconds.
- */
-void worker_stop(struct worker *worker, unsigned milliseconds);
+/* Stops taking queries, but for those that are in its sockets already; questions in flight are
+ * answered first, for at most so many milliseconds. What comes
+ * then waits for a successor, or is refused. */
+void worker_stop(struct worker *worker, unsigned milliseconds, bool successor);
 void worker_join(struct worker *worker); /* waits for its end and frees it */
 
 const struct worker_counters *worker_counters(const struct worker *worker);

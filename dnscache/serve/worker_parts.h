@@ -59,6 +59,7 @@ struct worker {
 	_Atomic(struct permissions *) next_permissions;
 	_Atomic bool permissions_ordered;
 	_Atomic unsigned stop_within; /* milliseconds and 1; 0: go on */
+	_Atomic bool successor;       /* takes what comes from then on */
 
 	struct worker_plan *current;
 	struct worker_plan *older; /* that still have tasks */
@@ -71,7 +72,8 @@ struct worker {
 	uint8_t *reply;             /* DNS_MESSAGE_MAX bytes: an answer that goes out later */
 	uint8_t *tcp_reply;         /* likewise: one that goes out at once */
 	bool stopping;
-	uint64_t stop_at; /* milliseconds of the loop */
+	unsigned last_turns; /* before it does */
+	uint64_t stop_at;    /* milliseconds of the loop */
 
 	uint64_t now_us; /* CLOCK_MONOTONIC, when this turn of the loop began */
 	uint32_t now;    /* its seconds */
@@ -92,10 +94,31 @@ struct worker {
 /* worker.c */
 void worker_clock(struct worker *worker); /* once a turn of the loop, before work */
 
-/* serve.c. Returns the size of the answer in out, or 0: none, or later. *counted, if not NULL, gets
- * the counters that the answer's duration goes to. */
-size_t serve_query(struct worker *worker, const struct client *client, const uint8_t *packet,
-                   size_t size, uint8_t *out, size_t room, struct zone_counters **counted);
+/* A query between serve_begin() and serve_end(), both of serve.c. */
+struct serving {
+	struct worker *worker;
+	const struct client *client;
+	const struct plan_zone *zone; /* NULL: none, or the query is no good */
+	struct zone_counters *counters;
+	enum dns_query_verdict verdict;
+	struct dns_query query;
+	struct cache_key key; /* where there is a zone */
+	struct dns_reply_form form;
+	uint8_t cookie[DNS_SERVER_COOKIE];
+	uint32_t hash; /* of the client */
+	uint8_t *out;
+};
+
+/* Reads the query, whose packet and client stay where they are until serve_end(). Who has several
+ * begins all before the first is ended, and tells serve_prefetch() of each a little ahead: then
+ * nobody waits for memory. */
+void serve_begin(struct serving *serving, struct worker *worker, const struct client *client,
+                 const uint8_t *packet, size_t size);
+void serve_prefetch(const struct serving *serving);
+/* Returns the size of the answer in out, or 0: none, or later. *counted gets the counters that its
+ * duration goes to, or NULL. */
+size_t serve_end(struct serving *serving, uint8_t *out, size_t room,
+                 struct zone_counters **counted);
 
 /* What a reply to this query looks like; cookie has DNS_SERVER_COOKIE bytes that form points to. */
 void serve_form(const struct worker *worker, const struct client *client,

@@ -67,12 +67,12 @@ static bool consolidate(const struct errors_settings *settings, const char *line
 void errors_log(const struct server_block *block, const struct dns_question *question,
                 const char *why)
 {
-	char name[DNS_NAME_TEXT_MAX], type[DNS_NUMBER_TEXT_MAX], line[DNS_NAME_TEXT_MAX + 256];
+	char name[DNS_NAME_TEXT_MAX], number[DNS_NUMBER_TEXT_MAX], line[DNS_NAME_TEXT_MAX + 256];
 	char quoted[256];
 	if (!block->errors.present)
 		return;
 	dns_name_text(&question->name, name);
-	dns_type_text(question->type, type);
+	const char *type = dns_type_text(question->type, number);
 	snprintf(line, sizeof(line), "%s %s: %s", name, type, why);
 	if (consolidate(&block->errors, line))
 		return;

@@ -17,6 +17,7 @@ struct metrics_view {
 	const struct plan *plan;
 	struct cache *cache;
 	const struct permissions *permissions; /* NULL: no branches.json */
+	struct network *network;               /* NULL: none was set up */
 	uint64_t setup_errors[NETWORK_TROUBLES];
 	uint64_t config_errors; /* errortype="configmap" */
 	uint64_t reloads_failed;

@@ -90,6 +90,21 @@ static void expose_hosts(FILE *out, const struct plan *plan)
 	           "When a hosts file was read last.", (double)loaded);
 }
 
+/* Without rules of ours, the kernel counts nothing. */
+static void expose_network(FILE *out, struct network *network)
+{
+	struct network_counters counters;
+	if (!network || network_counters(network, &counters, NULL) < 0)
+		return;
+	expose_one(out, "podsg_dns_intercepted_packets_total", "counter",
+	           "Packets to the listen addresses, taken off connection tracking.",
+	           (double)counters.queries);
+	expose_one(out, "podsg_dns_answered_packets_total", "counter", "Packets that went back.",
+	           (double)counters.answers);
+	expose_one(out, "podsg_dns_passed_packets_total", "counter",
+	           "Packets of strict interfaces, left alone.", (double)counters.passed);
+}
+
 static void expose_work(FILE *out, const struct metrics_view *view)
 {
 	expose_one(out, "podsg_dns_coalesced_total", "counter",
@@ -123,6 +138,7 @@ void metrics_own(FILE *out, const struct metrics_view *view)
 	cache_statistics(view->cache, &cache);
 	expose_refused(out, view);
 	expose_work(out, view);
+	expose_network(out, view->network);
 	expose_one(out, "podsg_dns_cache_bytes", "gauge", "What answers take.",
 	           (double)cache.bytes);
 	expose_one(out, "podsg_dns_cache_capacity_bytes", "gauge", "What they may take.",

@@ -263,7 +263,8 @@ static int delta_gone(struct delta *delta, const struct comparison *c)
 	return r;
 }
 
-/* A set or base chain of our name but another definition can't be changed in place. */
+/* A set or base chain of our name but another definition can't be changed in place; and in the
+ * transaction that adopts a table the kernel takes no new base chain (EINVAL). */
 static bool must_replace(const struct comparison *c)
 {
 	if (c->from->foreign)
@@ -275,6 +276,8 @@ static bool must_replace(const struct comparison *c)
 	}
 	for (size_t i = 0; i < c->to->chain_count; i++) {
 		const struct image_chain *old = c->old_chains[i];
+		if (!old && c->from->orphan && c->to->chains[i]->hook != HOOK_NONE)
+			return true;
 		if (old && (old->hook != c->to->chains[i]->hook ||
 		            old->priority != c->to->chains[i]->priority))
 			return true;

@@ -267,8 +267,7 @@ static void rule_sentence(const struct judgement *j, char *text, size_t size)
 
 static const char *const reason_texts[] = {
 	[REASON_NOT_OURS] = "not ours",
-	[REASON_DNS] = "allowed: its groups allow DNS to the cluster's servers, and so to their "
-		       "cache on the node",
+	[REASON_DNS] = "allowed: it may ask the cluster's DNS, and so its cache on the node",
 	[REASON_NEIGHBOUR] = "allowed: IPv6 neighbour discovery",
 	[REASON_SOURCE] = "dropped: the source is not an address of the pod (source/dest check)",
 	[REASON_PATH] = "dropped: a strict pod exchanges packets with its own branch device only",

@@ -29,7 +29,8 @@ int way_out(const struct resolution *resolution, const struct host *host, const 
             char out[static INTERFACE_NAME_MAX], struct error *err)
 {
 	if (branch_is_strict_path(from)) {
-		memcpy(out, from->device, INTERFACE_NAME_MAX);
+		memcpy(out, branch_has_address(from, destination) ? from->interface : from->device,
+		       INTERFACE_NAME_MAX);
 		return 0;
 	}
 	return host_route(host, destination, source, from->interface,

@@ -12,7 +12,7 @@ import time
 
 import dns_loads
 import dns_servers
-from dns_servers import ADDRESS, CLIENT_CPU, UPSTREAM_PORT, Echo, Podsg, Unbound, Upstream
+from dns_servers import ADDRESS, CLIENT_CPU, PINNED, UPSTREAM_PORT, Echo, Podsg, Unbound, Upstream
 from lab import netns
 from measure import Row, cpu_seconds, judged, median, memory, quartiles
 
@@ -63,7 +63,7 @@ class Bench:
         return upstream
 
     def flood(self, server, file, *options):
-        argv = ["taskset", "-c", CLIENT_CPU, self.tools["dns_flood"],
+        argv = [*PINNED, CLIENT_CPU, self.tools["dns_flood"],
                 "-S", str(next(self.seeds)), *options, ADDRESS, str(server.port), file]
         return json.loads(netns.run(argv, self.namespace).stdout)
 
@@ -143,7 +143,7 @@ def dnsperf(bench, server):
     """Queries a second with as many in flight, and the mean latency in ms at RATE."""
     if not shutil.which("dnsperf"):
         return None
-    argv = ["taskset", "-c", CLIENT_CPU, "dnsperf", "-s", ADDRESS, "-p", str(server.port),
+    argv = [*PINNED, CLIENT_CPU, "dnsperf", "-s", ADDRESS, "-p", str(server.port),
             "-d", bench.loads[0].file, "-l", "2", "-c", "4", "-T", "1"]
     most = netns.run([*argv, "-q", "128"], bench.namespace).stdout
     steady = netns.run([*argv, "-Q", str(RATE)], bench.namespace).stdout

@@ -38,6 +38,8 @@ class Settings:
     without_eni: str = "enforce"
     vpc_cidrs: tuple = ()
     exempt: dict = dataclasses.field(default_factory=dict)
+    dns_listen: tuple = ("169.254.20.10",)
+    dns_servers: tuple = ()
 
     def exempts(self, name):
         return self.exempt.get(name, True)
@@ -326,6 +328,51 @@ class Oracle:
             return "dhcp"
         return None
 
+    # DNS on the node
+
+    def _listened_on(self, address):
+        return any(same(address, listen) for listen in self.settings.dns_listen)
+
+    def _may_ask(self, branch, protocol):
+        """Whether its groups let it ask every one of the cluster's servers of some family."""
+        if not self.settings.dns_servers:
+            return any(self._protocol_matches(permission, Packet("", "", "::", "::", protocol), 53)
+                       and any(True for _ in self._peers(permission))
+                       for group in branch.groups
+                       for permission in self.documents.groups.get(group, {}).get(
+                           "IpPermissionsEgress", []))
+        for version in (4, 6):
+            servers = [server for server in self.settings.dns_servers
+                       if ipaddress.ip_address(server).version == version]
+            if servers and all(
+                    self._permits(branch.groups, "egress",
+                                  Packet("", "", server, server, protocol, 53), 53)
+                    for server in servers):
+                return True
+        return False
+
+    def _dns(self, branch, direction, packet):
+        """None: the packet has nothing to do with the cache on the node. Else its permission."""
+        if branch.mode != "standard" or packet.protocol not in PORTS:
+            return None
+        if direction == "egress" and packet.port == 53 and self._listened_on(packet.destination):
+            return self._may_ask(branch, packet.protocol)
+        if direction == "ingress" and packet.entry == "" and packet.source_port == 53:
+            return True if self._listened_on(packet.source) else None
+        return None
+
+    def _led(self, entry, probe, destination, port):
+        """Where a strict pod's query to a node-local address goes instead; None: it is none."""
+        branch = self.branches.get(entry)
+        address = ipaddress.ip_address(destination)
+        if not branch or branch.mode != "strict" or probe.protocol not in PORTS or port != 53:
+            return None
+        local = address.is_link_local or (address.version == 6 and address.is_private)
+        if not local or not self._listened_on(destination):
+            return None
+        return next((server for server in self.settings.dns_servers
+                     if ipaddress.ip_address(server).version == address.version), None)
+
     def _node_judges(self, branch, other):
         policy = self.settings.standard_node_groups
         if branch.mode != "standard" or policy == "never":
@@ -348,6 +395,9 @@ class Oracle:
         exemption = self._exemption(branch, direction, packet)
         if exemption:
             return said(True, f"exempt {exemption}")
+        dns = self._dns(branch, direction, packet)
+        if dns is not None:
+            return said(dns, "dns" if dns else "no rule for the cluster's dns")
         if self._node_judges(branch, other):
             port = packet.original_port if direction == "ingress" else packet.port
             if not self._permits(self.node_groups, direction, packet, port):
@@ -428,7 +478,9 @@ class Oracle:
         found = []
         while entry is not None:
             original = port
-            destination, port = self._translate(destination, probe.protocol, port)
+            led = self._led(entry, probe, destination, port)
+            destination, port = (led, 53) if led else self._translate(
+                destination, probe.protocol, port)
             leave = self._route(entry, probe, destination)
             hop_limit -= 1 if entry and leave else 0
             found.append(Packet(entry, leave, probe.source, destination, probe.protocol, port,

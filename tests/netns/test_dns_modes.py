@@ -14,7 +14,7 @@ import time
 from lab import daemon as daemons
 from lab import dns, documents, tap
 from lab.daemon import NODE_NAME, Daemon
-from lab.node import Node, Pod, Service
+from lab.node import Network, Node, Pod, Service
 from lab.tap import check, equal, wait_for
 
 MAY, MAY_NOT, MAY_UDP, VAULT = (f"sg-0{number:016x}" for number in (0xd1, 0xd2, 0xd3, 0xd4))
@@ -29,12 +29,14 @@ PODS = [
     Pod("ordinary", ("10.0.0.60", "2001:db8::60")),
 ]
 GROUP_OF = {"permitted": MAY, "denied": MAY_NOT, "half": MAY_UDP, "strict": VAULT, "routed": VAULT}
+COREDNS = Pod("coredns", ("10.0.0.70", "2001:db8::70"))
 NEW = Pod("new", ("10.0.1.9", "2001:db8:0:1::9"), "strict", 9)
 
 CLUSTER = ("172.20.0.10", "fd12:3456::a")
 LOCAL = ("169.254.20.10", "fd00:20::10")
 EVERYWHERE = CLUSTER + LOCAL
-SERVED, WENT_ROUND, NODE, REFUSED, SILENCE = "served", "went round", "the node", "refused", "silence"
+SERVED, WENT_ROUND, NODE = "served", "went round", "the node"
+REFUSED, SILENCE = "refused", "silence"
 
 
 def services(servers):
@@ -64,12 +66,12 @@ def cidrs(addresses):
 
 
 class Modes:
-    def __init__(self, node, daemon):
+    def __init__(self, node, daemon, where, servers):
         self.node = node
         self.daemon = daemon
-        self.servers = node.network.db
-        self.cluster = dns.ClusterServer(node.name("db"), self.servers)
-        self.cache = dns.StandIn(node, EVERYWHERE, self.servers, daemon.path("branches.json"))
+        self.servers = servers
+        self.cluster = dns.ClusterServer(node.name(where), servers)
+        self.cache = dns.Cache(node, daemon, EVERYWHERE, servers)
         self.groups = usual_groups(cidrs(self.servers))
         self.changes = 0
         daemon.configure(dns={"clusterServers": list(self.servers), "listen": list(EVERYWHERE)})
@@ -106,8 +108,8 @@ class Modes:
         answer = dns.exchange(self.node.name(who), server, protocol, dns.question(name))
         if answer is None:
             return SILENCE
-        if answer[3] & 15 == dns.REFUSED:
-            return REFUSED
+        if answer[3] & 15:
+            return REFUSED if answer[3] & 15 == dns.REFUSED else f"rcode {answer[3] & 15}"
         equal(dns.name_in(answer), name, "the name of the answer")
         said = self._whose(who, self.cluster.asked.get(name))
         return SERVED if said == NODE and who != "node" else said
@@ -162,9 +164,9 @@ class Modes:
         self.up()
 
     def strict_with_the_cache(self):
-        before = self.cache.network.counters()["passed"]
+        before = self.cache.counters()["passed"]
         self.strict_resolves()
-        check(self.cache.network.counters()["passed"] > before, "strict packets are not counted")
+        check(self.cache.counters()["passed"] > before, "strict packets are not counted")
 
     def nothing_is_tracked(self):
         """What the cache takes is in no conntrack entry: nobody can DNAT it away."""
@@ -207,8 +209,7 @@ class Modes:
         self.node.nft("table inet foreign { chain p { type filter hook prerouting priority -300;\n"
                       "th dport 53 notrack\n}\n"
                       "chain o { type filter hook output priority -300;\nth sport 53 notrack\n}\n}")
-        cache = dns.Forwarder(self.node.name("node"), LOCAL, self.servers, "/dev/null")
-        cache._refuses = lambda peer, protocol: False
+        cache = dns.Forwarder(self.node.name("node"), LOCAL, self.servers)
         try:
             self.expect([(("denied", LOCAL[:1], ("udp",)), SILENCE),
                          (("half", LOCAL[:1], ("tcp",)), SILENCE),
@@ -249,6 +250,10 @@ class Modes:
         links = self.node.run("ip", "link").stdout
         check("nodelocaldns" not in links, f"left behind: {links}")
 
+    def stopped_again(self):
+        self.cache.start()
+        self.stopped()
+
     def probes_are_judged(self):
         """Without node-probe, answers of the cache come all the same."""
         self.daemon.stop(signal.SIGTERM)
@@ -271,23 +276,24 @@ class Modes:
         equal(answer["destination"], self.servers[0], "where the strict pod's query goes")
 
 
-def main():
-    program = tap.Program()
-    daemons.need(dns.missing)
-    servers = ("10.0.2.20", "2001:db8:0:2::20")
+def elsewhere(program):
+    """The cluster's DNS servers are on another node."""
+    servers = Network().db
     with Node(PODS, services(servers), tag="dns") as node, Daemon(node) as daemon:
-        modes = Modes(node, daemon)
+        modes = Modes(node, daemon, "db", servers)
         try:
             daemon.start()
             for name, case in (
-                    ("without a cache all go by the cluster's address", modes.before_there_is_a_cache),
+                    ("without a cache all go by the cluster's address",
+                     modes.before_there_is_a_cache),
                     ("the cache serves and refuses as groups say", modes.with_the_cache),
                     ("strict pods go round it", modes.strict_with_the_cache),
                     ("what the cache takes is not tracked", modes.nothing_is_tracked),
                     ("explain says the same", modes.explained),
                     ("a group that changes, changes who is served", modes.groups_change),
                     ("a strict pod's own groups judge its way", modes.strict_group_changes),
-                    ("a strict pod that nobody has told of", modes.a_strict_pod_that_nobody_has_told_of),
+                    ("a strict pod that nobody has told of",
+                     modes.a_strict_pod_that_nobody_has_told_of),
                     ("nft-sync away: nothing changes", modes.no_rules_killed_too),
                     ("another cache does not serve who may not ask", modes.foreign_untracked),
                     ("killed: everybody is back on the cluster's DNS", modes.killed),
@@ -297,6 +303,31 @@ def main():
                 program.case(name, case)
         finally:
             modes.close()
+
+
+def on_this_node(program):
+    """One of them is a pod of this node: what a strict pod asks it, passes the node twice."""
+    with Node([*PODS, COREDNS], services(COREDNS.addresses), tag="near") as node, \
+            Daemon(node) as daemon:
+        modes = Modes(node, daemon, COREDNS.name, COREDNS.addresses)
+        try:
+            daemon.start()
+            for name, case in (
+                    ("without a cache", modes.before_there_is_a_cache),
+                    ("the cache serves and refuses", modes.with_the_cache),
+                    ("strict pods go round it", modes.strict_with_the_cache),
+                    ("killed", modes.killed),
+                    ("stopped", modes.stopped_again)):
+                program.case(f"DNS on this node: {name}", case)
+        finally:
+            modes.close()
+
+
+def main():
+    program = tap.Program()
+    daemons.need(dns.missing)
+    elsewhere(program)
+    on_this_node(program)
     return program.finish()
 
 

@@ -242,12 +242,12 @@ def two_at_once():
 def main():
     program = tap.Program()
     tap.need_kernel()
-    reason = dns.missing()
+    reason = dns.no_driver()
     if reason:
         tap.skip(reason)
     netns.cleanup()
     for name, case in (
-            ("the interface has the addresses of both families and nothing else", interface_is_made),
+            ("the interface has the addresses, of both families, and no others", interface_is_made),
             ("what is right is not touched", interface_is_left_as_it_is),
             ("node-cache's interface is adopted", interface_is_adopted),
             ("what others took away comes back", interface_is_repaired),

@@ -70,7 +70,7 @@ class Instance(Daemon):
 
 def printed_equals_applied(rng):
     for number in range(WORLDS):
-        with Bare(random_pods(rng)) as node, Instance(node, random_config(rng)) as daemon:
+        with Bare(random_pods(rng)) as node, Instance(node, random_config(rng, node)) as daemon:
             daemon.load(random_world(rng, node))
             printed = daemon.run_job("--print").stdout
             expected = listing.loaded(printed, "print")

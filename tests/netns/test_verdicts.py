@@ -38,7 +38,9 @@ class Round:
                             vpc_cidrs=(node.network.vpc4, node.network.vpc6),
                             node_groups=tuple(config["node"]["securityGroups"]),
                             standard_node_groups=config["standardNodeGroups"],
-                            without_eni=config["withoutEni"], exempt=config["exempt"])
+                            without_eni=config["withoutEni"], exempt=config["exempt"],
+                            dns_listen=tuple(config["dns"]["listen"]),
+                            dns_servers=tuple(config["dns"]["clusterServers"]))
         self.oracle = Oracle(Documents(daemon.documents), settings, node)
         self.verdicts = {}
         self.failures = []
@@ -142,7 +144,7 @@ class Run:
         restart = number % ROUNDS_PER_START == 0
         if restart:
             daemon.stop()
-            daemon.configure(**random_config(self.random))
+            daemon.configure(**random_config(self.random, node))
         self.load(daemon, number)
         if restart:
             daemon.start()

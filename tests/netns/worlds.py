@@ -20,6 +20,7 @@ ELSEWHERE = ["10.0.2.20", "10.0.2.21", "10.0.2.127", "10.0.2.128", "10.0.3.255",
 NEVER_FILTERED = ["169.254.169.254", "169.254.169.253", "169.254.169.123", "169.254.170.23",
                   "169.254.170.2", "10.0.0.2", "fd00:ec2::254", "fd00:ec2::253", "fd00:ec2::123",
                   "fd00:ec2::23"]
+DNS_LISTEN = ["169.254.20.10", "fd00:20::10"]
 PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/24", "10.0.1.0/24", "10.0.1.0/28",
             "10.0.1.4/30", "10.0.2.0/24", "10.0.2.0/25", "10.0.2.20/32", "10.0.2.20/31",
             "203.0.113.0/24", "203.0.113.128/25", "128.0.0.0/1", "10.0.0.10/32", "169.254.0.0/16",
@@ -243,11 +244,15 @@ def random_world(random, node):
     return World(files, {})
 
 
-def random_config(random):
-    """What a restart may change: the node's groups and their use, exemptions, pods without ENI."""
+def random_config(random, node):
+    """What a restart may change: the node's groups and their use, exemptions, ENIs, DNS."""
     names = ["imds", "vpc-dns", "time", "dhcp", "pod-identity", "ecs", "node-probe", "hairpin"]
     node_groups = some_groups(random) if random.random() < 0.5 else []
+    servers = [[a for a in (*node.network.db, *(a for pod in node.pods for a in pod.addresses))
+                if family_of(a) == family] for family in (4, 6)]
     return {
+        "dns": {"listen": DNS_LISTEN, "clusterServers": [
+            random.choice(some) for some in servers if random.random() < 0.7]},
         "standardNodeGroups": random.choice(["crossing", "crossing", "always", "never"]),
         "withoutEni": random.choice(["enforce", "enforce", "ignore"]),
         "exempt": {name: random.random() < 0.7 for name in names},
@@ -291,7 +296,9 @@ class ProbeMaker:
             return self.random.choice(self.pod_addresses), None
         if roll < 0.70:
             return self.random.choice(self.node.network.node), None
-        return self.random.choice(ELSEWHERE if roll < 0.88 else NEVER_FILTERED), None
+        if roll > 0.93:
+            return self.random.choice(DNS_LISTEN), None
+        return self.random.choice(ELSEWHERE if roll < 0.85 else NEVER_FILTERED), None
 
     def _protocol(self, probe, destination, service):
         random = self.random
@@ -306,6 +313,8 @@ class ProbeMaker:
         probe.port = min(max(probe.port, 1), 65535)
         if destination in NEVER_FILTERED:
             probe.port = random.choice([80, 53, 123, probe.port])
+        if destination in DNS_LISTEN:
+            probe.port = random.choice([53, 53, 53, probe.port])
         probe.icmp_type, probe.icmp_code = random.choice(ICMP4 if icmp == packets.ICMP else ICMP6)
 
     def _source(self, origin, family, service):

@@ -223,6 +223,19 @@ static void an_orphan_is_adopted_as_it_is(void **state)
 	assert_steps(from, image_of(NO_SETS, CHAINS(chain_of("x", "drop"))), "+table");
 }
 
+/* The kernel refuses a new base chain in the transaction that adopts the table. */
+static void an_orphan_that_lacks_a_base_chain_is_replaced(void **state)
+{
+	struct image *from = image_of(NO_SETS, CHAINS(chain_of("x", "drop")));
+	struct image_chain *base = chain_of("y", "drop");
+
+	(void)state;
+	from->orphan = true;
+	base->hook = HOOK_PREROUTING_NAT;
+	assert_steps(from, image_of(NO_SETS, CHAINS(chain_of("x", "drop"), base)),
+	             "-table, +table, +chain x, +chain y, +rules x, +rules y");
+}
+
 static void what_both_images_share_is_not_compared(void **state)
 {
 	struct image_set *set = SET("s", KEY_PORT, "1");
@@ -478,6 +491,7 @@ int main(void)
 		cmocka_unit_test(a_chain_of_another_hook_or_priority_replaces_the_table),
 		cmocka_unit_test(a_table_that_holds_something_foreign_is_replaced),
 		cmocka_unit_test(an_orphan_is_adopted_as_it_is),
+		cmocka_unit_test(an_orphan_that_lacks_a_base_chain_is_replaced),
 		cmocka_unit_test(what_both_images_share_is_not_compared),
 		cmocka_unit_test(of_many_elements_exactly_those_that_differ_are_steps),
 		cmocka_unit_test(

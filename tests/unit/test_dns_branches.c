@@ -192,8 +192,7 @@ static void an_item_that_is_not_understood_is_left_out_and_counted(void **state)
 	static const char *const items[] = {
 		"7",
 		"{}",
-		"{\"pod\":\"ns/"
-		"a\",\"interface\":\"x\",\"mode\":\"lax\",\"addresses\":[],\"dns\":{}}",
+		"{\"pod\":\"a\",\"interface\":\"x\",\"mode\":\"lax\",\"addresses\":[],\"dns\":{}}",
 		"{\"pod\":\"ns/a\",\"interface\":\"x\",\"mode\":\"standard\",\"addresses\":[]}",
 		"{\"pod\":\"ns/a\",\"interface\":\"x\",\"mode\":\"strict\",\"addresses\":3}",
 		"{\"pod\":\"ns/a\",\"interface\":\"\",\"mode\":\"strict\",\"addresses\":[]}",

@@ -52,6 +52,24 @@ static void zones_of_a_block_have_a_port_or_the_default_one(void **state)
 	corefile_free(NULL);
 }
 
+static void a_block_of_several_ports_is_several_blocks(void **state)
+{
+	static const char *const zones[][2] = {{"a.org.", "c.org."}, {"b.org."}};
+	struct corefile *corefile =
+		corefile_text_read("a.org b.org:54 c.org:53 {\n\tloop\n}\nz.org {\n}\n");
+
+	(void)state;
+	assert_int_equal(corefile->block_count, 3);
+	assert_zones(&corefile->blocks[0], zones[0], 2);
+	assert_zones(&corefile->blocks[1], zones[1], 1);
+	assert_int_equal(corefile->blocks[0].port, 53);
+	assert_int_equal(corefile->blocks[1].port, 54);
+	assert_true(corefile->blocks[0].loop && corefile->blocks[1].loop);
+	assert_false(corefile->blocks[2].loop);
+	assert_int_not_equal(corefile->blocks[0].partition, corefile->blocks[1].partition);
+	corefile_free(corefile);
+}
+
 static void a_cidr_is_its_reverse_zones(void **state)
 {
 	static const struct {
@@ -534,6 +552,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zones_of_a_block_have_a_port_or_the_default_one),
+		cmocka_unit_test(a_block_of_several_ports_is_several_blocks),
 		cmocka_unit_test(a_cidr_is_its_reverse_zones),
 		cmocka_unit_test(words_are_cut_as_caddy_cuts_them),
 		cmocka_unit_test(one_block_needs_no_braces),

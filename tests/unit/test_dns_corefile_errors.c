@@ -88,8 +88,6 @@ static void zones_that_are_none_are_refused(void **state)
 		{"tls://.", "1: \"tls://.\": tls:// is not supported: only plain DNS is served"},
 		{"https://a.org {\n}",
 	         "1: \"https://a.org\": https:// is not supported: only plain DNS is served"},
-		{"a.org:53 b.org:54", "1: \"b.org:54\": all zones of a block have one port here: "
-	                              "write a block a port"},
 	};
 
 	(void)state;

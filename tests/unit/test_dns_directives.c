@@ -18,6 +18,8 @@ static void a_block_that_says_nothing_has_nothing_but_defaults(void **state)
 
 	(void)state;
 	assert_false(block->cache.present);
+	assert_int_equal(block->cache.lifetimes.success_max, 0x7fffffff);
+	assert_int_equal(block->cache.lifetimes.denial_max, 0x7fffffff);
 	assert_int_equal(block->bind_count, 0);
 	assert_int_equal(block->forward_count, 0);
 	assert_null(block->hosts);

@@ -69,6 +69,8 @@ static int close_manager(void **state)
 /* False: nothing was said. */
 static bool hear(struct manager *manager, struct heard *ret)
 {
+	*ret = (struct heard){.fd = -1};
+
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(8 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
@@ -80,7 +82,6 @@ static bool hear(struct manager *manager, struct heard *ret)
 	                         .msg_controllen = sizeof(control)};
 	ssize_t length = recvmsg(manager->socket, &message, MSG_CMSG_CLOEXEC);
 
-	ret->fd = -1;
 	if (length < 0)
 		return false;
 	ret->text[length] = '\0';

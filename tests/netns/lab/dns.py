@@ -14,11 +14,12 @@ import subprocess
 import threading
 
 from . import daemon, netns
-from .tap import Failure, check
+from .tap import Failure, check, wait_for
 
 PORT = 53
 REFUSED = 5
 PATIENCE = 1.0
+BINARY = os.path.join(daemon.BUILD, "podsg-dnscache")
 DRIVER = os.path.join(daemon.ROOT, os.environ.get("B", "build"), "live", "dns_network")
 ANSWER = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x1e\x00\x04\xc0\x00\x02\x01"
 numbers = itertools.count(os.getpid() * 1000)
@@ -43,8 +44,10 @@ def name_in(message):
 
 
 def reply(message, rcode=0):
+    """Without an OPT, whatever the question had."""
     head = message[:2] + struct.pack("!5H", 0x8180 | rcode, 1, 0 if rcode else 1, 0, 0)
-    return head + message[12:] + (b"" if rcode else ANSWER)
+    end = message.index(b"\0", 12) + 5
+    return head + message[12:end] + (b"" if rcode else ANSWER)
 
 
 def read_message(connection):
@@ -157,24 +160,14 @@ class ClusterServer(Server):
 
 
 class Forwarder(Server):
-    """A cache that keeps nothing: it refuses whom branches.json refuses, and asks for the others."""
+    """A cache that keeps nothing and knows no modes."""
 
-    def __init__(self, where, addresses, servers, branches):
+    def __init__(self, where, addresses, servers):
         self.where = where
         self.servers = servers
-        self.branches = branches
         super().__init__(where, addresses)
 
-    def _refuses(self, peer, protocol):
-        with open(self.branches, encoding="utf-8") as file:
-            for branch in json.load(file)["branches"]:
-                if peer in branch["addresses"]:
-                    return branch["mode"] == "strict" or not branch["dns"][protocol]
-        return False
-
     def answer(self, message, peer, protocol):
-        if self._refuses(peer, protocol):
-            return reply(message, REFUSED)
         server = next(s for s in self.servers if family_of(s) == family_of(peer))
         return exchange(self.where, server, protocol, message)
 
@@ -218,43 +211,65 @@ class Network:
         return status
 
 
-class StandIn:
-    """
-    The daemon on the node, from start() to kill() or stop(). This is the one place to put another
-    one in.
-    """
+class Cache:
+    """The real one on the node, from start() to kill() or stop()."""
 
-    def __init__(self, node, listen, servers, branches):
+    def __init__(self, node, nft_sync, listen, servers):
         self.where = node.name("node")
-        self.listen, self.servers, self.branches = listen, servers, branches
-        self.network = self.forwarder = None
+        self.nft_sync = nft_sync
+        self.listen, self.servers = listen, servers
+        self.process = None
 
-    def _strict(self):
-        with open(self.branches, encoding="utf-8") as file:
-            return [b["interface"] for b in json.load(file)["branches"] if b["mode"] == "strict"]
+    def _configure(self):
+        with open(self.nft_sync.path("Corefile"), "w", encoding="ascii") as file:
+            file.write(f".:53 {{\n\tbind {' '.join(self.listen)}\n\terrors\n\tcache 30\n"
+                       f"\tforward . {' '.join(self.servers)}\n}}\n")
 
     def start(self):
-        self.network = Network(self.where, self.listen, self.servers)
-        self.network.obey("interface")
-        self.forwarder = Forwarder(self.where, self.listen, self.servers, self.branches)
-        self.network.obey("rules", *self._strict())
+        self._configure()
+        argv = [BINARY, "--config", self.nft_sync.path("podsg.yaml"),
+                "-conf", self.nft_sync.path("Corefile"), "-localip", ",".join(self.listen),
+                "-metrics-listen-address", ""]
+        self.process = subprocess.Popen(
+            netns.command_in(self.where, argv), stdout=self.nft_sync.log,
+            stderr=self.nft_sync.log, preexec_fn=netns.die_with_parent)
+        wait_for(self._intercepts, "the cache takes queries")
+
+    def _intercepts(self):
+        if self.process.poll() is not None:
+            raise Failure(f"the cache ended with status {self.process.returncode}\n"
+                          f"{self.nft_sync.log_tail()}")
+        return "table inet podsg-dns\n" in netns.run(["nft", "list", "tables"], self.where).stdout
+
+    def counters(self):
+        text = netns.run(["nft", "-j", "list", "counters", "table", "inet", "podsg-dns"],
+                         self.where).stdout
+        found = [item["counter"] for item in json.loads(text)["nftables"] if "counter" in item]
+        return {counter["name"]: counter["packets"] for counter in found}
 
     def kill(self):
-        if self.network:
-            self.network.kill()
-            self.forwarder.close()
-            self.network = None
+        self._end(signal.SIGKILL)
 
     def stop(self):
-        if self.network:
-            self.network.obey("rules-down")
-            self.forwarder.close()
-            self.network.obey("interface-down")
-            self.network.end()
-            self.network = None
+        status = self._end(signal.SIGTERM)
+        check(status in (0, None), f"the cache ended with status {status}")
+
+    def _end(self, how):
+        if not self.process:
+            return None
+        self.process.send_signal(how)
+        status = self.process.wait(10)
+        self.process = None
+        return status
+
+
+def no_driver():
+    if not os.access(DRIVER, os.X_OK):
+        return f"{os.path.relpath(DRIVER, daemon.ROOT)} is not built"
+    return None
 
 
 def missing():
-    if not os.access(DRIVER, os.X_OK):
-        return f"{os.path.relpath(DRIVER, daemon.ROOT)} is not built"
+    if not os.access(BINARY, os.X_OK):
+        return f"{os.path.relpath(BINARY, daemon.ROOT)} is not built"
     return None

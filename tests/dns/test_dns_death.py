@@ -1,0 +1,736 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The daemon is killed, restarted, stopped, starved, stuck, and its upstream is gone, slow and lying:
+what a client sees of it. On loopback, with a service manager that keeps sockets and cache.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import place
+from lab import tap
+from lab.tap import check, equal, note, wait_for
+from manager import Manager
+import upstream
+from upstream import plain_answer
+from place import BUILD, PORT, block, framed, query, receive_framed
+
+BINARY = os.path.join(BUILD, os.environ.get("PODSG_DNSCACHE", "podsg-dnscache"))
+FLOOD = os.path.join(BUILD, "bench", "dns_flood")
+RATE = 20000
+BACK_WITHIN = 0.3
+BATCH = 32  # what a worker has read and not answered when it is killed
+WORKERS = 2
+NOERROR, SERVFAIL = 0, 2
+
+
+class World:
+    """Context manager: upstream, configuration, and a manager that has not started anything."""
+
+    def __init__(self, workers=WORKERS, words=(), **manager):
+        self.directory = tempfile.mkdtemp(prefix="podsg-death-")
+        self.upstream = place.upstream()
+        self.upstream.fast = plain_answer
+        self.write_corefile()
+        with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
+            json.dump({"version": 1, "nftSync": {"branches": self.path("branches.json")}}, file)
+        self.argv = [BINARY, "--config", self.path("podsg.yaml"), "-conf", self.path("Corefile"),
+                     "-setupinterface=false", "-setupiptables=false", "-kubednscm", self.directory,
+                     "-metrics-listen-address", "", "--workers", str(workers), *words]
+        self.manager = Manager(self.directory, self.argv, **manager)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write_corefile(self, *binds, options=("cache 3600",)):
+        with open(self.path("Corefile.new"), "w", encoding="utf-8") as file:
+            file.write(block(".", *options, f"forward . {self.upstream.place}",
+                             bind=" ".join(binds) or None))
+        os.rename(self.path("Corefile.new"), self.path("Corefile"))
+
+    def set_workers(self, count):
+        self.manager.argv[self.manager.argv.index("--workers") + 1] = str(count)
+
+    def __enter__(self):
+        self.manager.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        self.manager.__exit__()
+        self.upstream.close()
+        said = self.manager.log_text() if os.path.exists(self.manager.log) else ""
+        shutil.rmtree(self.directory)
+        check(not place.COMPLAINTS.search(said), said)
+
+    # Clients
+
+    def exchange(self, wire, patience=5.0, number=1):
+        return place.Client(place.address(number)).send(wire, patience)
+
+    def ask(self, name, patience=5.0, number=1):
+        """The rcode; None: no answer."""
+        answer = self.exchange(query(name).to_wire(), patience, number)
+        return None if answer is None else answer[3] & 15
+
+    def expect_served(self, count=20, number=1):
+        for turn in range(count):
+            equal(self.ask("served.example", 1.0, number), NOERROR, f"question {turn}")
+
+    @contextlib.contextmanager
+    def flood(self, seconds, rate=RATE, unseen=0):
+        """Fills the cache; yields a dictionary that has the flood's report behind the block."""
+        names = self.path("names")
+        with open(names, "w", encoding="utf-8") as file:
+            file.writelines(f"n{number}.example A\n" for number in range(200))
+        argv = [FLOOD, "-s", "32", "-w", "8192"]
+        where = [place.address(1), str(PORT), names]
+        subprocess.run([*argv, "-n", "200", "-r", "2000", *where], check=True,
+                       stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([*argv, "-t", str(seconds), "-r", str(rate), "-u", str(unseen),
+                                    "-d", "new.example", *where], stdout=subprocess.PIPE, text=True)
+        found = {}
+        try:
+            yield found
+            found.update(json.loads(process.communicate(timeout=seconds + 10)[0]))
+        finally:
+            process.kill()
+            process.wait()
+
+
+class Prober:
+    """Context manager: asks every 5 ms; the times at which what was asked when was answered."""
+
+    def __init__(self, world):
+        self.world = world
+        self.answered = []  # (asked, answered)
+
+    def __enter__(self):
+        self.running = True
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        self.thread.join()
+
+    def _run(self):
+        asked = {}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.005)
+            client.connect((place.address(1), PORT))
+            while self.running:
+                message = query("n1.example").to_wire()
+                asked[message[:2]] = time.monotonic()
+                with contextlib.suppress(OSError):
+                    client.send(message)
+                    while answer := client.recv(512):
+                        self.answered.append((asked[answer[:2]], time.monotonic()))
+
+    def first_since(self, when):
+        """How long it took from then until something that was asked later was answered."""
+        return min((answered for asked, answered in self.answered if asked >= when),
+                   default=float("inf")) - when
+
+
+# Killed and restarted
+
+def killed_under_load():
+    with World() as world:
+        life = world.manager.start()
+        with world.flood(3) as report, Prober(world) as prober:
+            time.sleep(1)
+            killed = time.monotonic()
+            world.manager.send(signal.SIGKILL)
+            successor = world.manager.wait_successor(life)
+            time.sleep(0.5)
+        back = prober.first_since(killed)
+        note(f"ready after {successor.ready - killed:.3f} s, first answer after {back:.3f} s, "
+             f"{report['lost']} of {report['sent']} queries lost")
+        check(report["sent"] > 0.8 * 3 * RATE, f"no load: {report}")
+        check(back < BACK_WITHIN, f"the first answer came after {back:.3f} s")
+        # What each worker had read and not answered: one batch.
+        check(report["lost"] <= 32 * WORKERS, report)
+        equal(list(report["rcodes"]), ["0"], "rcodes")
+
+
+def restarted_under_load():
+    with World() as world:
+        life = world.manager.start()
+        with world.flood(4) as report, Prober(world) as prober:
+            times = []
+            for _ in range(3):
+                time.sleep(0.5)
+                times.append(time.monotonic())
+                world.manager.restart()
+            time.sleep(0.5)
+        equal([l.status for l in world.manager.lives[:-1]], [0, 0, 0], "exit statuses")
+        note(f"first answers after {[round(prober.first_since(t), 3) for t in times]} s, "
+             f"{report['lost']} of {report['sent']} queries lost")
+        equal(report["lost"], 0, "lost queries")
+        equal(list(report["rcodes"]), ["0"], "rcodes")
+        check(world.manager.life is not life, "the same process")
+
+
+
+# What outlives a process
+
+def cache_outlives():
+    with World() as world:
+        life = world.manager.start()
+        equal(world.ask("kept.example"), NOERROR, "the first answer")
+        world.upstream.fast = lambda wire: None
+        asked = world.upstream.count
+        world.manager.restart()
+        equal(world.ask("kept.example"), NOERROR, "after a restart")
+        life = world.manager.life
+        world.manager.send(signal.SIGKILL)
+        world.manager.wait_successor(life)
+        equal(world.ask("kept.example"), NOERROR, "after a kill")
+        equal(world.upstream.count, asked, "questions upstream")
+        equal(world.manager.names().count("cache"), 1, "caches in the store")
+
+
+def other_layout(fd):
+    os.pwrite(fd, struct.pack("<I", 99), 8)
+    return fd
+
+
+def other_size(fd):
+    os.close(fd)
+    made = os.memfd_create("other")
+    os.ftruncate(made, 8192)
+    return made
+
+
+def not_sealed(fd):
+    made = os.memfd_create("other")
+    os.ftruncate(made, os.fstat(fd).st_size)
+    os.pwrite(made, os.pread(fd, 1 << 20, 0), 0)
+    os.close(fd)
+    return made
+
+
+def not_memory(fd):
+    os.close(fd)
+    return os.open("/dev/null", os.O_RDWR)
+
+
+def cache_of_another_version(change):
+    def case():
+        with World() as world:
+            manager = world.manager
+            manager.start()
+            world.expect_served(1)
+            manager.stopping = True
+            manager.send(signal.SIGKILL)
+            manager.wait_end()
+            manager.store = [(name, change(fd) if name == "cache" else fd)
+                             for name, fd in manager.store]
+            asked = world.upstream.count
+            for _ in range(2):
+                manager.start()
+                world.expect_served(3)
+                equal(manager.names().count("cache"), 1, "caches in the store")
+                equal(world.upstream.count, asked + 1, "asked anew, once")
+                manager.stopping = True
+                manager.send(signal.SIGUSR2)
+                manager.wait_end()
+    return case
+
+
+def cache_is_damaged():
+    """Whatever it says then, it answers."""
+    dice = random.Random(tap.seed())
+    with World() as world:
+        manager = world.manager
+        manager.start()
+        names = [f"n{number}.example" for number in range(100)]
+        for _ in range(5):
+            for name in names:
+                check(world.ask(name) is not None, f"no answer to {name}")
+            manager.stopping = True
+            manager.send(signal.SIGKILL)
+            manager.wait_end()
+            fd = dict(manager.store)["cache"]
+            at = os.lseek(fd, 4096, os.SEEK_DATA)
+            while at >= 0:
+                for _ in range(200):
+                    os.pwrite(fd, dice.randbytes(dice.randint(1, 8)), at + dice.randrange(4096))
+                try:
+                    at = os.lseek(fd, at + 4096, os.SEEK_DATA)
+                except OSError:
+                    at = -1
+            manager.start()
+        equal([life.status for life in manager.lives[:-1]], [-signal.SIGKILL] * 5, "statuses")
+
+
+# TCP
+
+def tcp_query(connection, name):
+    connection.sendall(framed(query(name).to_wire()))
+
+
+def tcp_across_a_restart():
+    with World() as world:
+        manager = world.manager
+        manager.start()
+        world.upstream.fast = None
+        world.upstream.on("slow.example", upstream.later(0.15, upstream.says("@ 60 A 192.0.2.1")))
+        client = place.Client()
+        with client.connect() as waits, client.connect() as sent:
+            tcp_query(waits, "slow.example")
+            wait_for(lambda: world.upstream.questions("slow.example"), "it is asked")
+            manager.send(signal.SIGSTOP)
+            tcp_query(sent, "fast.example")
+            manager.send(signal.SIGUSR2)
+            manager.send(signal.SIGCONT)
+            for connection in (waits, sent):
+                equal(receive_framed(connection)[3] & 15, NOERROR, "the answer")
+        manager.wait_successor(manager.lives[0])
+
+
+def tcp_while_nobody_runs():
+    with World(pause=0.5) as world:
+        manager = world.manager
+        manager.start()
+        for number in (signal.SIGKILL, signal.SIGUSR2):
+            life = manager.life
+            manager.send(number)
+            manager.wait_end(life)
+            with place.Client().connect() as connection:
+                tcp_query(connection, "queued.example")
+                check(not manager.life.ready or manager.life is life, "too late for a test")
+                equal(receive_framed(connection)[3] & 15, NOERROR, "the answer")
+            manager.wait_successor(life)
+
+
+# Stopped
+
+def stopped_with_questions_in_flight():
+    with World() as world:
+        world.manager.start()
+        world.upstream.fast = None
+        world.upstream.default = upstream.later(0.3, upstream.says("@ 60 A 192.0.2.1"))
+        client = place.Client()
+        with client.socket() as udp, client.connect() as tcp:
+            udp.send(query("udp.example").to_wire())
+            tcp_query(tcp, "tcp.example")
+            wait_for(lambda: len(world.upstream.questions()) == 2, "both are asked")
+            took = world.manager.stop()
+            equal(udp.recv(512)[3] & 15, NOERROR, "the answer over UDP")
+            equal(receive_framed(tcp)[3] & 15, NOERROR, "the answer over TCP")
+        check(took < 1, f"it took {took:.2f} s")
+        equal(world.manager.life.status, 0, "exit status")
+
+
+def stopped_with_questions_in_the_queue():
+    with World() as world:
+        manager = world.manager
+        manager.start()
+        world.expect_served(1)
+        clients = [place.Client().socket() for _ in range(100)]
+        connection = place.Client().connect()
+        manager.send(signal.SIGSTOP)
+        for client in clients:
+            client.send(query("served.example").to_wire())
+        tcp_query(connection, "served.example")
+        late = place.Client().connect()
+        tcp_query(late, "served.example")
+        threading.Timer(0.1, manager.send, (signal.SIGCONT,)).start()
+        manager.stop()
+        for client in clients:
+            equal(client.recv(512)[3] & 15, NOERROR, "an answer")
+            client.close()
+        for client in (connection, late):
+            equal(receive_framed(client)[3] & 15, NOERROR, "an answer over TCP")
+            client.close()
+
+
+def stopped_with_a_slow_upstream():
+    with World() as world:
+        world.manager.start()
+        world.upstream.fast = lambda wire: None
+        with place.Client().socket() as udp:
+            udp.send(query("never.example").to_wire())
+            wait_for(lambda: world.upstream.count, "it is asked")
+            took = world.manager.stop()
+        check(took < 1, f"it took {took:.2f} s")
+        equal(world.manager.life.status, 0, "exit status")
+
+
+# What is in the store
+
+def names_of(*numbers, workers):
+    return sorted(["cache"] + [f"{kind}-{place.address(number)}-{PORT}-{worker}"
+                               for kind in ("udp", "tcp") for number in numbers
+                               for worker in range(workers)])
+
+
+def fewer_workers():
+    with World(workers=4) as world:
+        manager = world.manager
+        manager.start()
+        world.expect_served(1)
+        for workers in (1, 4, 2):
+            world.set_workers(workers)
+            manager.restart()
+            equal(manager.names(), names_of(1, workers=workers), "what is stored")
+            world.expect_served(40)
+        check(not manager.polled, f"a socket error would drop {manager.polled}")
+
+
+def other_addresses():
+    with World() as world:
+        manager = world.manager
+        world.write_corefile(place.address(1), place.address(3))
+        manager.start()
+        equal(manager.names(), names_of(1, 3, workers=WORKERS), "what is stored")
+        for change in (manager.restart, lambda: manager.send(signal.SIGUSR1)):
+            world.write_corefile(place.address(1))
+            change()
+            wait_for(lambda: manager.names() == names_of(1, workers=WORKERS), "3 is forgotten")
+            with place.Client(place.address(3)).socket() as client:
+                client.send(b"?" * 12)
+                try:
+                    client.recv(512)
+                except ConnectionRefusedError:
+                    pass
+                else:
+                    raise tap.Failure("an answer from an address that is served no more")
+            world.write_corefile(place.address(1), place.address(3))
+            manager.send(signal.SIGUSR1)
+            wait_for(lambda: manager.names() == names_of(1, 3, workers=WORKERS), "3 is back")
+            world.expect_served(40, 3)
+
+
+def refused_reload():
+    """Of two new addresses one cannot be had: the other one must not swallow what comes later."""
+    with World() as world, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as occupant:
+        manager = world.manager
+        manager.start()
+        occupant.bind((place.address(4), PORT))
+        world.write_corefile(place.address(1), place.address(3), place.address(4))
+        manager.send(signal.SIGUSR1)
+        wait_for(lambda: "corefile-refused" in manager.log_text(), "it is refused")
+        equal(manager.names(), names_of(1, workers=WORKERS), "what is stored")
+        occupant.close()
+        manager.send(signal.SIGUSR1)
+        wait_for(lambda: "corefile-reloaded" in manager.log_text(), "it is taken")
+        for number in (1, 3, 4):
+            world.expect_served(40, number)
+
+
+def foreign_sockets():
+    """By the names of ours: of another address, shut, and of another kind."""
+    with World() as world:
+        manager = world.manager
+        address = place.address(1)
+        elsewhere, shut = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
+        elsewhere.bind((place.address(9), PORT))
+        shut.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        shut.bind((address, PORT))
+        manager.store = [(f"udp-{address}-{PORT}-0", elsewhere.detach()),
+                         (f"tcp-{address}-{PORT}-0", shut.detach()),
+                         (f"udp-{address}-{PORT}-1", os.open("/dev/null", os.O_RDONLY)),
+                         ("unknown", os.open("/dev/null", os.O_RDONLY))]
+        manager.start()
+        equal(manager.names(), names_of(1, workers=WORKERS), "what is stored")
+        world.expect_served(40)
+        client = place.Client()
+        for _ in range(20):
+            equal(client.ask("served.example", tcp=True).rcode, "NOERROR", "over TCP")
+
+
+def two_at_once():
+    """Two generations: each has its half of the queries, and takes none along when it goes."""
+    with World() as world:
+        directory = world.path("other")
+        os.mkdir(directory)
+        world.manager.start()
+        with Manager(directory, world.argv) as other:
+            other.start()
+            with world.flood(3) as report:
+                time.sleep(1)
+                world.manager.stop()
+                time.sleep(1)
+            equal(report["lost"], 0, "lost queries")
+            equal(list(report["rcodes"]), ["0"], "rcodes")
+            world.expect_served(40)
+
+
+# Upstream
+
+def upstream_gone():
+    with World() as world:
+        world.manager.start()
+        world.expect_served(1)
+        world.upstream.close()
+        began = time.monotonic()
+        equal(world.ask("new.example", 8), SERVFAIL, "the answer")
+        took = time.monotonic() - began
+        note(f"SERVFAIL after {took:.2f} s")
+        check(took < 6, f"it took {took:.2f} s")
+        world.expect_served(5)
+        world.upstream = place.upstream()
+        wait_for(lambda: world.ask(f"n{time.monotonic_ns()}.example") == NOERROR, "served", 10)
+
+
+def upstream_slow():
+    with World() as world:
+        world.manager.start()
+        world.expect_served(1)
+        world.upstream.fast = None
+        world.upstream.default = upstream.later(3, upstream.says("@ 60 A 192.0.2.1"))
+        with place.Client().socket() as client:
+            began = time.monotonic()
+            client.send(query("slow.example").to_wire())
+            for _ in range(5):
+                asked = time.monotonic()
+                world.expect_served(1)
+                check(time.monotonic() - asked < 0.5, "a hit waits for a miss")
+            rcode = client.recv(512)[3] & 15
+        took = time.monotonic() - began
+        note(f"rcode {rcode} after {took:.2f} s")
+        check(rcode in (NOERROR, SERVFAIL) and took < 6, f"rcode {rcode} after {took:.2f} s")
+
+
+def upstream_lies():
+    lies = {
+        "id.example": upstream.wrong_id("@ 60 A 192.0.2.66"),
+        "question.example": upstream.wrong_question("other.example", "@ 60 A 192.0.2.66"),
+        "runt.example": upstream.raw(lambda asked: asked.wire[:5]),
+        "mutated.example": upstream.mutated(tap.seed(), "@ 60 A 192.0.2.66"),
+    }
+    with World() as world:
+        world.manager.start()
+        world.upstream.fast = None
+        for name, lie in lies.items():
+            world.upstream.on(name, lie)
+        clients = {name: place.Client().socket() for name in lies}
+        for name, client in clients.items():
+            client.send(query(name).to_wire())
+        for name, client in clients.items():
+            rcode = client.recv(512)[3] & 15
+            check(rcode == SERVFAIL or name == "mutated.example", f"{name}: rcode {rcode}")
+            client.close()
+        equal(world.ask("other.example"), NOERROR, "a name that a lie was about")
+        equal(len(world.manager.lives), 1, "processes")
+
+
+# Stuck
+
+PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+WALL = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def threads_of(life):
+    return sorted(int(name) for name in os.listdir(f"/proc/{life.pid}/task"))
+
+
+def freeze(thread):
+    """One thread stands still, the others go on."""
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if libc.ptrace(request, thread, None, None) != 0:
+            tap.check(False, f"ptrace: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(thread, WALL)
+
+
+def worker_is_stuck():
+    with World() as world:
+        life = world.manager.start()
+        world.expect_served(1)
+        freeze(threads_of(life)[-1])
+        began = time.monotonic()
+        world.manager.wait_successor(life, 30)
+        note(f"given up after {time.monotonic() - began:.1f} s")
+        equal(life.status, -signal.SIGABRT, "status")
+        check("worker" in world.manager.log_text() and "does not turn" in world.manager.log_text(),
+              world.manager.log_tail())
+        world.expect_served(40)
+
+
+def main_thread_is_stuck():
+    with World(watchdog=1.0) as world:
+        life = world.manager.start()
+        time.sleep(2)
+        check(not life.ended, "ended although it is well")
+        freeze(life.pid)
+        world.expect_served(20)
+        world.manager.wait_successor(life, 30)
+        equal(life.status, -signal.SIGABRT, "status")
+        world.expect_served(40)
+
+
+# Starved
+
+def library(directory):
+    made = os.path.join(directory, "fault.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fault.c")
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O1", "-shared", "-fPIC", "-o", made,
+                    source], check=True)
+    return made
+
+
+def lives_or_ends(world, what):
+    """Answers, SERVFAIL among them, or ends and says why; never hangs or crashes."""
+    manager = world.manager
+    life = manager.launch()
+    wait_for(lambda: life.ready or life.ended, f"{what}: ready or ended", 10)
+    answers = []
+    if life.ready:
+        answers = [world.ask(name, 0.3) for name in ("a.example", "b.example", "a.example")]
+        world.upstream.fast = plain_answer
+        manager.stop(timeout=10)
+    check(life.status in (0, 1), f"{what}: status {life.status}:\n{manager.log_tail()}")
+    check(life.status == 0 or "event=failed" in manager.log_text() or
+          "failed" in manager.log_tail(3), f"{what}: says nothing:\n{manager.log_tail()}")
+    manager.stopping = True
+    manager.empty_store()
+    return bool(life.ready), answers
+
+
+def allocation_fails():
+    dice = random.Random(tap.seed())
+    with World() as world:
+        world.manager.stopping = True
+        world.manager.environment["LD_PRELOAD"] = library(world.directory)
+        ran = answered = 0
+        for turn in range(60):
+            first = int(10 ** dice.uniform(0, 3.6))
+            count = dice.choice((1, 1, 3, 30))
+            world.manager.environment.update(FAULT_FIRST=str(first), FAULT_COUNT=str(count))
+            ready, answers = lives_or_ends(world, f"allocation {first} and {count} from there")
+            ran += ready
+            answered += any(answer is not None for answer in answers)
+        note(f"{ran} of 60 became ready, {answered} answered")
+        equal(answered, ran, "how many of those that were ready answered")
+
+
+def address_space_is_short():
+    with World() as world:
+        life = world.manager.start()
+        with open(f"/proc/{life.pid}/status", encoding="utf-8") as file:
+            peak = next(int(line.split()[1]) for line in file if line.startswith("VmPeak")) * 1024
+        world.manager.stop()
+        world.manager.stopping = True
+        outcomes = []
+        for percent in (150, 100, 95, 90, 80, 60, 40, 25):
+            limit = peak * percent // 100
+            world.manager.before_exec = lambda: resource.setrlimit(resource.RLIMIT_AS,
+                                                                   (limit, limit))
+            if percent == 25:
+                limit = max(limit, 64 << 20)  # below it the program is not even loaded
+            outcomes.append((percent, *lives_or_ends(world, f"{percent} % of {peak}")))
+        note(outcomes)
+        check(outcomes[0][1] and not outcomes[-1][1], "the limits are not where they matter")
+
+
+MS_RDONLY, MS_REC, MS_PRIVATE, CLONE_NEWNS = 1, 16384, 1 << 18, 0x20000
+MOUNTS = {"full": (0, b"size=4096,nr_inodes=1"), "read-only": (MS_RDONLY, b"size=4096")}
+
+
+def nothing_can_be_written(kind):
+    flags, options = MOUNTS[kind]
+
+    def case():
+        directory = tempfile.mkdtemp(prefix="podsg-run-")
+        with World(words=("-pidfile", os.path.join(directory, "pid"))) as world:
+            def mount():
+                if libc.unshare(CLONE_NEWNS) != 0 or \
+                        libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0 or \
+                        libc.mount(b"tmpfs", directory.encode(), b"tmpfs", flags, options) != 0:
+                    os._exit(99)
+            world.manager.before_exec = mount
+            world.manager.start()
+            world.expect_served(40)
+            equal(world.manager.log_text().count("pid-file-not-written"), 1, "how often it is said")
+            world.manager.restart()
+            world.expect_served(40)
+        os.rmdir(directory)
+    return case
+
+
+# The wall clock
+
+def clock_jumps():
+    with World() as world:
+        with open(world.path("clock"), "wb") as file:
+            file.write(bytes(8))
+        world.manager.environment.update(LD_PRELOAD=library(world.directory),
+                                         FAULT_CLOCK=world.path("clock"))
+        life = world.manager.start()
+        world.expect_served(1)
+        asked = world.upstream.count
+        for years in (10, -10, 0):
+            with open(world.path("clock"), "r+b") as file:
+                file.write(struct.pack("<q", years * 365 * 86400))
+            answer = place.Client().ask("served.example")
+            check(3590 <= answer.ttl <= 3600, f"TTL {answer.ttl} after {years} years")
+            equal(world.upstream.count, asked, "questions upstream")
+            equal(world.ask(f"y{years + 10}.example", 1.0), NOERROR, "a new name")
+            asked += 1
+        time.sleep(1.5)
+        check(not life.ended, "it ended")
+
+
+def main():
+    program = tap.Program()
+    for path in (BINARY, FLOOD):
+        if not os.access(path, os.X_OK):
+            tap.skip(f"{path} is not built")
+    tap.seed()
+    cases = [
+        ("killed under 20,000 queries a second", killed_under_load),
+        ("restarted under 20,000 queries a second", restarted_under_load),
+        ("the cache outlives the process", cache_outlives),
+        ("a cache of another layout is not taken", cache_of_another_version(other_layout)),
+        ("nor one of another size", cache_of_another_version(other_size)),
+        ("nor one that somebody could shrink", cache_of_another_version(not_sealed)),
+        ("nor what is no memory at all", cache_of_another_version(not_memory)),
+        ("a damaged cache harms nobody", cache_is_damaged),
+        ("TCP: asked before a restart, answered", tcp_across_a_restart),
+        ("TCP: asked while nobody runs, answered", tcp_while_nobody_runs),
+        ("stopped: questions in flight are answered", stopped_with_questions_in_flight),
+        ("stopped: so are those in the queues", stopped_with_questions_in_the_queue),
+        ("stopped: a slow upstream is not waited for", stopped_with_a_slow_upstream),
+        ("fewer workers leave no socket behind", fewer_workers),
+        ("addresses that are served no more leave none", other_addresses),
+        ("a refused reload leaves none", refused_reload),
+        ("sockets in the store that are not ours", foreign_sockets),
+        ("two at once, and one of them goes", two_at_once),
+        ("upstream is gone", upstream_gone),
+        ("upstream takes three seconds", upstream_slow),
+        ("upstream lies", upstream_lies),
+        ("a stuck worker ends the process", worker_is_stuck),
+        ("a stuck main thread does", main_thread_is_stuck),
+        ("an allocation fails", allocation_fails),
+        ("the address space is short", address_space_is_short),
+        ("the wall clock jumps", clock_jumps),
+    ]
+    if os.geteuid() == 0:
+        cases += [(f"a {kind} directory for the process number", nothing_can_be_written(kind))
+                  for kind in MOUNTS]
+    for name, case in cases:
+        if len(sys.argv) < 2 or any(word in name for word in sys.argv[1:]):
+            program.case(name, case)
+    return program.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
