@@ -86,7 +86,7 @@ endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
 .PHONY: all deps check check-unit check-netns check-live check-cluster check-sanitized demo bench lint \
-	fuzz install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-fuzz \
+	fuzz soak install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-soak run-fuzz \
 	deps-cluster deps-bench deps-fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -187,6 +187,11 @@ deps-bench:
 run-bench: all $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run
 
+soak: deps-bench
+	@$(MAKE) $(JOBS) run-soak
+run-soak: all $(BENCH_PROGRAMS)
+	$(Q)tests/dns/soak.py
+
 fuzz: deps-fuzz
 	@$(MAKE) $(JOBS) run-fuzz
 deps-fuzz:
@@ -245,7 +250,7 @@ lint-shell:
 	$(Q)shellcheck $(SCRIPTS)
 lint-prose:
 	$(say) PROSE
-	$(Q)codespell -L iif,inforce,fo,ede,additionals --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+	$(Q)codespell -L iif,inforce,fo,ede,additionals,cahce --skip='*/corpus/*,*.json,*.svg' $(PROSE)
 	$(Q)for name in $(sort $(basename $(notdir $(SOURCES)))); do \
 		grep -qwF -- "$$name" CONTRIBUTING.md || \
 			{ echo "CONTRIBUTING.md: $$name is not in the map of the tree"; exit 1; }; \

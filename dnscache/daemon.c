@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/file_replace.h"
@@ -19,21 +20,25 @@
  * fill the sockets' queues meanwhile. */
 #define DRAIN 800
 #define DRAIN_FOR_SUCCESSOR 300
-/* Of `memory`, what is not the cache: program, libraries, workers, questions in flight. */
-#define MEMORY_BESIDES (14u << 20)
+/* Of `memory`, what is not the cache: program and libraries, and of each worker its questions in
+ * flight and the answers that clients have not read yet, measured when both are at their most. */
+#define MEMORY_PROGRAM (10u << 20)
+#define MEMORY_WORKER (6u << 20)
+/* Nobody's node asks more than these can answer, and each takes memory from the cache. */
+#define WORKERS_USUAL 4
 
-static uint64_t cache_bytes(const struct config *config)
+static uint64_t cache_bytes(const struct dnscache *daemon)
 {
-	uint64_t memory = config->dns.memory;
-	return memory > 2 * (uint64_t)MEMORY_BESIDES ? memory - MEMORY_BESIDES : memory / 2;
+	uint64_t memory = daemon->config->dns.memory;
+	uint64_t besides = MEMORY_PROGRAM + (uint64_t)daemon->shared.workers * MEMORY_WORKER;
+	return memory > 2 * besides ? memory - besides : memory / 2;
 }
 
 static int open_cache(struct dnscache *daemon, struct error *err)
 {
 	bool adopted;
 	int memfd = handover_take(daemon->handover, "cache");
-	int r = cache_open(cache_bytes(daemon->config), memfd, &daemon->shared.cache, &adopted,
-	                   err);
+	int r = cache_open(cache_bytes(daemon), memfd, &daemon->shared.cache, &adopted, err);
 	if (r < 0)
 		return r;
 	/* Without a store the next start is a cold one. */
@@ -45,12 +50,23 @@ static int open_cache(struct dnscache *daemon, struct error *err)
 	return 0;
 }
 
+/* A connection takes a descriptor, as does a question upstream. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static unsigned count_workers(const struct dnscache_options *options)
 {
 	cpu_set_t cpus;
 	unsigned count = options->workers;
 	if (count == 0 && sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		count = (unsigned)CPU_COUNT(&cpus);
+		count = (unsigned)CPU_COUNT(&cpus) < WORKERS_USUAL ? (unsigned)CPU_COUNT(&cpus)
+		                                                   : WORKERS_USUAL;
 	if (count == 0)
 		count = 1;
 	return count < WORKERS_MAX ? count : WORKERS_MAX;
@@ -352,6 +368,7 @@ int dnscache_run(const struct dnscache_options *options, struct error *err)
 		return error_set(err, -ENOMEM, "no memory");
 	daemon->options = options;
 	(void)signal(SIGPIPE, SIG_IGN);
+	raise_file_limit();
 	int r = config_find(options->config, &daemon->config, err);
 	if (r < 0) {
 		free(daemon);

@@ -210,7 +210,7 @@ const char dnscache_usage[] =
 	"  --config FILE      configuration, default /etc/podsg/podsg.yaml\n"
 	"  --check            read everything, say what is wrong, and exit\n"
 	"  --clean-up         remove interface and tables, and exit\n"
-	"  --workers N        threads that serve, default one a CPU\n"
+	"  --workers N        threads that serve, default one a CPU, 4 at most\n"
 	"  --legacy-metrics   metrics by their oldest names, too\n"
 	"  --debug            log more\n"
 	"  --version, --help\n"

@@ -35,7 +35,7 @@ struct dnscache_options {
 	bool setup_interface, setup_rules; /* -setupinterface, -setupiptables */
 	bool skip_teardown, reload_with_signal;
 	bool legacy_metrics, quiet, debug;
-	unsigned workers; /* --workers; 0 = one a CPU */
+	unsigned workers; /* --workers; 0 = one a CPU, a few at most */
 };
 
 /* Strings point into argv. -EINVAL: err says which flag and what it takes. */

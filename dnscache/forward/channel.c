@@ -176,6 +176,7 @@ int channel_open(const struct channel_place *place, bool tcp, struct channel **r
 	channel->watched = -1;
 	channel->parked = -1;
 	channel->idle_since = uv_now(place->loop);
+	place->share->channels++;
 	int r = open_ares(channel);
 	if (r < 0) {
 		channel_close(channel);
@@ -191,6 +192,7 @@ void channel_close(struct channel *channel)
 		return;
 	ares_destroy(channel->ares);
 	channel_unpark(channel);
+	channel->place->share->channels--;
 	free(channel);
 }
 

@@ -39,6 +39,7 @@ struct channel_place { /* what the channels of an upstream have in common */
 	const struct sockaddr_in6 *address;
 	struct upstream_counters *counters;
 	struct forward_random *random;
+	struct forward_share *share;
 };
 
 struct flight_query {

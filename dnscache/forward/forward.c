@@ -112,7 +112,7 @@ static int open_handles(struct forwarder *forwarder)
 	return uv_poll_start(&forwarder->poll, UV_READABLE, sockets_ready);
 }
 
-static void init_upstreams(struct forwarder *forwarder)
+static void init_upstreams(struct forwarder *forwarder, struct forward_share *share)
 {
 	for (size_t i = 0; i < forwarder->upstream_count; i++) {
 		const struct channel_place place = {
@@ -120,19 +120,20 @@ static void init_upstreams(struct forwarder *forwarder)
 			.epoll = forwarder->epoll,
 			.address = &forwarder->settings->upstreams[i],
 			.random = &forwarder->random,
+			.share = share,
 		};
 		upstream_init(&forwarder->upstreams[i], forwarder->settings, &place);
 	}
 }
 
-static unsigned in_flight_max(const struct forward_settings *settings, unsigned sharers)
+static unsigned in_flight_max(const struct forward_settings *settings, unsigned workers)
 {
-	unsigned share = (settings->max_concurrent + sharers - 1) / sharers;
+	unsigned share = (settings->max_concurrent + workers - 1) / workers;
 	return share > 0 && share < FORWARD_IN_FLIGHT_MAX ? share : FORWARD_IN_FLIGHT_MAX;
 }
 
 int forwarder_open(uv_loop_t *loop, const struct forward_settings *settings, uint16_t udp_size,
-                   unsigned sharers, struct forwarder **ret, struct error *err)
+                   struct forward_share *share, struct forwarder **ret, struct error *err)
 {
 	size_t count = settings->upstream_count;
 	if (count == 0 || count > FORWARD_UPSTREAMS_MAX)
@@ -146,10 +147,10 @@ int forwarder_open(uv_loop_t *loop, const struct forward_settings *settings, uin
 	forwarder->settings = settings;
 	forwarder->udp_size = udp_size;
 	forwarder->upstream_count = count;
-	forwarder->in_flight_max = in_flight_max(settings, sharers);
+	forwarder->in_flight_max = in_flight_max(settings, share->workers);
 	STAILQ_INIT(&forwarder->due);
 	int r = open_handles(forwarder);
-	init_upstreams(forwarder);
+	init_upstreams(forwarder, share);
 	if (r == 0) {
 		*ret = forwarder;
 		return 0;

@@ -49,10 +49,16 @@ struct forward_result {
 
 typedef void forward_done(void *context, const struct forward_result *result);
 
-/* settings must outlive it. udp_size: of our OPT. sharers: forwarders, this one with them, that
- * max_concurrent is divided among. */
+/* What the forwarders of a worker have in common; it outlives them. */
+struct forward_share {
+	unsigned workers;      /* that max_concurrent is divided among */
+	unsigned channels_max; /* each costs 75 KB; an upstream has one, however many there are */
+	unsigned channels;     /* that are open now */
+};
+
+/* settings must outlive it. udp_size: of our OPT. */
 int forwarder_open(uv_loop_t *loop, const struct forward_settings *settings, uint16_t udp_size,
-                   unsigned sharers, struct forwarder **ret, struct error *err);
+                   struct forward_share *share, struct forwarder **ret, struct error *err);
 /* What is in flight is told FORWARD_CANCELLED, now; the memory goes when the loop has run. */
 void forwarder_close(struct forwarder *forwarder);
 

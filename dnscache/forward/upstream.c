@@ -24,6 +24,12 @@ void upstream_done(struct upstream *upstream)
 	}
 }
 
+static bool may_have_more(const struct upstream *upstream)
+{
+	const struct forward_share *share = upstream->place.share;
+	return upstream->udp_count < FORWARD_CHANNELS_MAX && share->channels < share->channels_max;
+}
+
 /* The first that has nothing to do, so that those behind it can go; else a new one; else the one
  * with the least to do. */
 static int lease_udp(struct upstream *upstream, struct channel **ret)
@@ -36,7 +42,7 @@ static int lease_udp(struct upstream *upstream, struct channel **ret)
 		if (best->flight_count == 0)
 			break;
 	}
-	if (!best || (best->flight_count > 0 && upstream->udp_count < FORWARD_CHANNELS_MAX)) {
+	if (!best || (best->flight_count > 0 && may_have_more(upstream))) {
 		int r = channel_open(&upstream->place, false, &best);
 		if (r < 0)
 			return r;

@@ -39,14 +39,22 @@ static void socket_name(const struct listener *listener, const char *protocol, u
 	snprintf(name, NAME_MAX_SIZE, "%s-%s-%u-%u", protocol, address, listener->port, worker);
 }
 
-static void forget_all(const struct listener *listener)
+static void retire_socket(const struct listener *listener, const char *protocol, unsigned worker,
+                          int fd)
 {
 	char name[NAME_MAX_SIZE];
+	socket_name(listener, protocol, worker, name);
+	(void)handover_forget(name, NULL);
+	if (fd >= 0)
+		handover_silence(fd);
+}
+
+/* It may be held for a while, but what comes from now on is for others. */
+static void retire(const struct listener *listener)
+{
 	for (unsigned i = 0; i < listener->workers; i++) {
-		socket_name(listener, "udp", i, name);
-		(void)handover_forget(name, NULL);
-		socket_name(listener, "tcp", i, name);
-		(void)handover_forget(name, NULL);
+		retire_socket(listener, "udp", i, listener->udp[i]);
+		retire_socket(listener, "tcp", i, listener->tcp[i]);
 	}
 }
 
@@ -199,7 +207,7 @@ static struct listener *listener_open(const struct plan_endpoint *endpoint, unsi
 	}
 	if (r >= 0)
 		return listener;
-	forget_all(listener);
+	retire(listener);
 	listener_release(listener);
 	return NULL;
 }
@@ -212,13 +220,13 @@ static bool is_used(const struct plan *plan, const struct listener *listener)
 	return false;
 }
 
-/* Those of a plan, but not of the other one: what nobody reads must not be in the store. */
-static void forget_others(const struct plan *plan, const struct plan *other)
+/* Those of a plan, but not of the other one. */
+static void retire_others(const struct plan *plan, const struct plan *other)
 {
 	for (size_t i = 0; plan && i < plan->endpoint_count; i++) {
 		const struct listener *listener = plan->endpoints[i].listener;
 		if (listener && !(other && is_used(other, listener)))
-			forget_all(listener);
+			retire(listener);
 	}
 }
 
@@ -232,11 +240,11 @@ int listeners_attach(struct plan *plan, const struct plan *before, unsigned work
 		endpoint->listener = old ? listener_hold(old->listener)
 		                         : listener_open(endpoint, workers, handover, err);
 		if (!endpoint->listener) {
-			forget_others(plan, before);
+			retire_others(plan, before);
 			return -EADDRNOTAVAIL;
 		}
 	}
-	forget_others(before, plan);
+	retire_others(before, plan);
 	return 0;
 }
 

@@ -112,3 +112,12 @@ int ports_follow(struct worker *worker, const struct plan *plan)
 	}
 	return r;
 }
+
+void ports_tick(struct worker *worker)
+{
+	for (struct port *port = worker->ports; port; port = port->next) {
+		if (port->accepts_later)
+			(void)uv_poll_start(&port->tcp, UV_READABLE, tcp_cb);
+		port->accepts_later = false;
+	}
+}

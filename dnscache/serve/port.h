@@ -15,6 +15,7 @@ struct port {
 	uv_poll_t udp;
 	uv_poll_t tcp;
 	unsigned open_handles;
+	bool accepts_later; /* descriptors have run out */
 	struct worker *worker;
 	const struct plan_endpoint *endpoint; /* of the worker's current plan */
 	struct listener *listener;            /* held */
@@ -23,6 +24,8 @@ struct port {
 /* The worker listens where the plan does; NULL: nowhere. The sockets stay open: they are the
  * plan's, and queries go on queueing in them. -ENOMEM: not everywhere. */
 int ports_follow(struct worker *worker, const struct plan *plan);
+
+void ports_tick(struct worker *worker);
 
 void port_read_udp(struct port *port);   /* udp.c */
 void port_accept_tcp(struct port *port); /* tcp.c */

@@ -122,23 +122,30 @@ static size_t refuse_branch(struct serving *serving, const struct branch_client 
 	return refuse(serving, REFUSAL_GROUPS, DNS_EDE_PROHIBITED, branch->reason);
 }
 
-/* Over the limit: a client that has shown where it is, by a cookie or by coming again over TCP,
- * goes on; the others are told how. */
-static bool is_too_much(struct serving *serving)
+/* Whether a client has shown where it is: by a cookie, or by coming over TCP. */
+static bool is_known(const struct serving *serving)
 {
-	struct worker *worker = serving->worker;
 	const struct dns_query *query = &serving->query;
-	if (client_limits_query(worker->shared->limits, serving->hash, worker->now_us / 1000))
-		return false;
-	return serving->client->connection || !query->edns.cookie ||
-	       dns_cookie_check(worker->shared->cookie_secret, query->edns.cookie,
-	                        query->edns.cookie_size, &serving->client->address.any,
-	                        real_seconds()) < DNS_COOKIE_RENEW;
+	return serving->client->connection ||
+	       (query->edns.cookie &&
+	        dns_cookie_check(serving->worker->shared->cookie_secret, query->edns.cookie,
+	                         query->edns.cookie_size, &serving->client->address.any,
+	                         real_seconds()) >= DNS_COOKIE_RENEW);
+}
+
+/* Who is known has as much again: those who are told to come over TCP are answered there. */
+static bool is_too_much(const struct serving *serving)
+{
+	const struct worker *worker = serving->worker;
+	uint64_t now = worker->now_us / 1000;
+	struct client_limits *limits = worker->shared->limits;
+	return !client_limits_query(limits, serving->hash, now) &&
+	       !(is_known(serving) && client_limits_query(limits, ~serving->hash, now));
 }
 
 static size_t answer_too_much(struct serving *serving)
 {
-	if (serving->client->connection)
+	if (is_known(serving))
 		return refuse(serving, REFUSAL_RATE, DNS_EDE_OTHER, "too many queries");
 	tally_add(&serving->worker->counters.refused[REFUSAL_RATE], 1);
 	if (serving->query.edns.cookie)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -6,6 +7,14 @@
 #include "dnscache/serve/tcp_parts.h"
 
 #define ACCEPTS_A_TURN 64
+
+/* Until the next tick: the loop would turn for it without end. */
+static void accept_later(struct port *port)
+{
+	(void)tcp_close_idlest(port->worker);
+	(void)uv_poll_stop(&port->tcp);
+	port->accepts_later = true;
+}
 
 void port_accept_tcp(struct port *port)
 {
@@ -16,6 +25,8 @@ void port_accept_tcp(struct port *port)
 		int one = 1;
 		int fd = accept4(port->listener->tcp[worker->index], &client.address.any, &size,
 		                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+			accept_later(port);
 		if (fd < 0)
 			return;
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

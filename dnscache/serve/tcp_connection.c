@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "dnscache/serve/tcp_parts.h"
@@ -9,8 +10,9 @@
 /* RFC 7766: queries one behind the other, answers in the order they come. */
 
 #define PREFIX_SIZE 2     /* the length in front of every message */
-#define BUFFER_FIRST 2048 /* as most queries are small; grows to one whole message */
-#define BUFFER_MAX (PREFIX_SIZE + DNS_MESSAGE_MAX)
+#define QUERY_MAX 4096    /* a longer message is no query, and the end of its connection */
+#define BUFFER_FIRST 1024 /* as most queries are small; grows to one whole message */
+#define BUFFER_MAX (PREFIX_SIZE + QUERY_MAX)
 #define PRESSED_IDLE 1000 /* milliseconds of idleness when connections run short */
 
 struct tcp_connection {
@@ -29,11 +31,13 @@ struct tcp_connection {
 	bool closing;
 	bool closed;     /* the handle is; the memory goes with the last reference */
 	uint64_t active; /* milliseconds */
+	uint64_t begun;  /* likewise: when a message that is not whole began to come; 0: none */
 };
 
 struct tcp_table {
 	struct tcp_connection *oldest, *newest;
-	unsigned count;
+	unsigned count, most;
+	size_t unsent; /* of all, those that are closing included */
 };
 
 struct tcp_write {
@@ -43,10 +47,23 @@ struct tcp_write {
 	uint8_t bytes[];
 };
 
+/* Half of the descriptors are for all else: questions upstream need one each. */
+static unsigned most_connections(const struct worker *worker)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return TCP_CONNECTIONS_MAX;
+	rlim_t share = limit.rlim_cur / 2 / worker->shared->workers;
+	return share < TCP_CONNECTIONS_MAX ? (unsigned)share + 1 : TCP_CONNECTIONS_MAX;
+}
+
 int tcp_table_open(struct worker *worker)
 {
 	worker->connections = calloc(1, sizeof(*worker->connections));
-	return worker->connections ? 0 : -ENOMEM;
+	if (!worker->connections)
+		return -ENOMEM;
+	worker->connections->most = most_connections(worker);
+	return 0;
 }
 
 static void unlink_connection(struct tcp_connection *connection)
@@ -127,6 +144,7 @@ static void written_cb(uv_write_t *request, int status)
 	struct tcp_write *write = (struct tcp_write *)request;
 	struct tcp_connection *connection = write->connection;
 	connection->unsent -= write->size;
+	connection->worker->connections->unsent -= write->size;
 	free(write);
 	if (status < 0)
 		close_connection(connection);
@@ -134,10 +152,34 @@ static void written_cb(uv_write_t *request, int status)
 		go_on(connection);
 }
 
+static struct tcp_connection *most_unsent(const struct tcp_table *table)
+{
+	struct tcp_connection *most = table->oldest;
+	for (struct tcp_connection *at = most; at; at = at->next)
+		if (at->unsent > most->unsent)
+			most = at;
+	return most;
+}
+
+/* Answers that nobody reads take no more memory than there is. Who reads least goes; what it leaves
+ * is free when the loop has turned, which is too late for this one. */
+static bool has_room(struct tcp_connection *connection, size_t size)
+{
+	struct tcp_table *table = connection->worker->connections;
+	if (table->unsent + size <= TCP_UNSENT_MAX)
+		return true;
+	close_connection(most_unsent(table));
+	close_connection(connection);
+	return false;
+}
+
 static void send_rest(struct tcp_connection *connection, const uint8_t *head, size_t head_size,
                       const uint8_t *rest, size_t rest_size)
 {
-	struct tcp_write *write = malloc(sizeof(*write) + head_size + rest_size);
+	size_t size = head_size + rest_size;
+	if (!has_room(connection, size))
+		return;
+	struct tcp_write *write = malloc(sizeof(*write) + size);
 	if (!write) {
 		close_connection(connection);
 		return;
@@ -145,15 +187,16 @@ static void send_rest(struct tcp_connection *connection, const uint8_t *head, si
 	memcpy(write->bytes, head, head_size);
 	memcpy(write->bytes + head_size, rest, rest_size);
 	write->connection = connection;
-	write->size = head_size + rest_size;
-	connection->unsent += write->size;
-	uv_buf_t buffer = uv_buf_init((char *)write->bytes, (unsigned)write->size);
+	write->size = size;
+	uv_buf_t buffer = uv_buf_init((char *)write->bytes, (unsigned)size);
 	if (uv_write(&write->request, (uv_stream_t *)&connection->handle, &buffer, 1, written_cb) <
 	    0) {
-		connection->unsent -= write->size;
 		free(write);
 		close_connection(connection);
+		return;
 	}
+	connection->unsent += size;
+	connection->worker->connections->unsent += size;
 }
 
 void tcp_send(struct tcp_connection *connection, const uint8_t *message, size_t size)
@@ -203,6 +246,14 @@ static void answer_one(struct tcp_connection *connection, const uint8_t *message
 		count_duration(counted, 0, 1);
 }
 
+/* What it has asked is answered all the same. */
+static void listen_no_more(struct tcp_connection *connection)
+{
+	connection->ended = true;
+	connection->size = 0;
+	(void)uv_read_stop((uv_stream_t *)&connection->handle);
+}
+
 /* Whole messages of the buffer, as long as there is room for their answers. */
 static void answer_all(struct tcp_connection *connection)
 {
@@ -210,6 +261,10 @@ static void answer_all(struct tcp_connection *connection)
 	while (!connection->closing && !is_full(connection) &&
 	       connection->size - at >= PREFIX_SIZE) {
 		size_t length = dns_u16(connection->buffer + at);
+		if (length > QUERY_MAX) {
+			listen_no_more(connection);
+			return;
+		}
 		if (connection->size - at < PREFIX_SIZE + length)
 			break;
 		answer_one(connection, connection->buffer + at + PREFIX_SIZE, length);
@@ -217,6 +272,10 @@ static void answer_all(struct tcp_connection *connection)
 	}
 	connection->size -= at;
 	memmove(connection->buffer, connection->buffer + at, connection->size);
+	if (connection->size == 0)
+		connection->begun = 0;
+	else if (at > 0 || connection->begun == 0)
+		connection->begun = connection->worker->now_us / 1000;
 }
 
 static bool grow(struct tcp_connection *connection)
@@ -244,7 +303,6 @@ static void room_cb(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	                      (unsigned)(connection->room - connection->size));
 }
 
-/* Messages that never become whole are the idle time-out's business. */
 static void read_cb(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
 	struct tcp_connection *connection = stream->data;
@@ -287,21 +345,27 @@ static void go_on(struct tcp_connection *connection)
 		(void)uv_read_stop(stream);
 	else if (!full && connection->paused)
 		(void)uv_read_start(stream, room_cb, read_cb);
+	/* It could not go on while it was not read. */
+	if (full || connection->paused)
+		connection->begun = connection->size > 0 ? connection->worker->now_us / 1000 : 0;
 	connection->paused = full;
+}
+
+bool tcp_close_idlest(struct worker *worker)
+{
+	struct tcp_connection *connection = worker->connections->oldest;
+	while (connection && connection->references > 0)
+		connection = connection->next;
+	if (!connection)
+		return false;
+	close_connection(connection);
+	return true;
 }
 
 /* One more than there may be: the one that nobody has used for the longest time goes. */
 static bool make_room(struct worker *worker)
 {
-	struct tcp_table *table = worker->connections;
-	if (table->count < TCP_CONNECTIONS_MAX)
-		return true;
-	struct tcp_connection *connection = table->oldest;
-	while (connection && connection->references > 0)
-		connection = connection->next;
-	if (connection)
-		close_connection(connection);
-	return connection;
+	return worker->connections->count < worker->connections->most || tcp_close_idlest(worker);
 }
 
 int tcp_connection_open(struct worker *worker, int fd, struct listener *listener,
@@ -338,8 +402,16 @@ static uint32_t idle_limit(const struct tcp_connection *connection)
 {
 	const struct tcp_table *table = connection->worker->connections;
 	uint32_t idle = connection->client.endpoint->first->timeouts.idle;
-	return table->count > TCP_CONNECTIONS_MAX / 4 * 3 && idle > PRESSED_IDLE ? PRESSED_IDLE
-	                                                                         : idle;
+	return table->count > table->most / 4 * 3 && idle > PRESSED_IDLE ? PRESSED_IDLE : idle;
+}
+
+/* Whoever writes a byte now and then is not busy, nor is who doesn't read its answers. */
+static bool is_idle(const struct tcp_connection *connection, uint64_t now)
+{
+	uint32_t read = connection->client.endpoint->first->timeouts.read;
+	bool late = connection->begun > 0 && !connection->paused && now - connection->begun > read;
+	return connection->references == 0 &&
+	       (late || now - connection->active > idle_limit(connection));
 }
 
 void tcp_tick(struct worker *worker)
@@ -349,9 +421,7 @@ void tcp_tick(struct worker *worker)
 	for (struct tcp_connection *connection = worker->connections->oldest; connection;
 	     connection = next) {
 		next = connection->next;
-		/* A client that doesn't read its answers is idle, too. */
-		if (connection->references == 0 &&
-		    now - connection->active > idle_limit(connection))
+		if (is_idle(connection, now))
 			close_connection(connection);
 	}
 }

@@ -117,7 +117,7 @@ static int open_forwarders(struct worker *worker, struct worker_plan *made, stru
 		const struct server_block *settings = block->settings;
 		for (size_t j = 0; j < settings->forward_count; j++) {
 			int r = forwarder_open(&worker->loop, &settings->forwards[j],
-			                       settings->bufsize, worker->shared->workers,
+			                       settings->bufsize, &worker->share,
 			                       &made->forwarders[block->first_forwarder + j], err);
 			if (r < 0)
 				return r;
@@ -224,6 +224,7 @@ static void tick_cb(uv_timer_t *timer)
 	tally_add(&worker->counters.ticks, 1);
 	task_tick(worker);
 	tcp_tick(worker);
+	ports_tick(worker);
 	if (worker->index == 0)
 		loop_check_tick(worker);
 	free_idle_plans(worker);
@@ -327,6 +328,8 @@ int worker_start(const struct worker_shared *shared, unsigned index, struct plan
 	pthread_mutex_init(&worker->forwarders_lock, NULL);
 	worker->shared = shared;
 	worker->index = index;
+	worker->share = (struct forward_share){.workers = shared->workers,
+	                                       .channels_max = WORKER_CHANNELS};
 	worker->scratch = aligned_alloc(64, (DNS_ANSWER_MAX + 63) / 64 * 64);
 	worker->reply = malloc(DNS_MESSAGE_MAX);
 	worker->tcp_reply = malloc(DNS_MESSAGE_MAX);

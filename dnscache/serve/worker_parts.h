@@ -61,6 +61,7 @@ struct worker {
 	_Atomic unsigned stop_within; /* milliseconds and 1; 0: go on */
 	_Atomic bool successor;       /* takes what comes from then on */
 
+	struct forward_share share;
 	struct worker_plan *current;
 	struct worker_plan *older; /* that still have tasks */
 	struct permissions *permissions;
@@ -90,6 +91,7 @@ struct worker {
 };
 
 #define TICK_MILLISECONDS 100
+#define WORKER_CHANNELS 40 /* of c-ares, over all upstreams: 3 MB */
 
 /* worker.c */
 void worker_clock(struct worker *worker); /* once a turn of the loop, before work */

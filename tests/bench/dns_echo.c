@@ -55,12 +55,12 @@ int main(int argc, char **argv)
 {
 	static struct batch batch;
 	struct sockaddr_in address = {.sin_family = AF_INET};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (argc != 3 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
 		fputs("usage: dns_echo ADDRESS PORT\n", stderr);
 		return 2;
 	}
 	address.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		perror("dns_echo");
 		return 1;

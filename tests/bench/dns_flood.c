@@ -3,9 +3,9 @@
  * A client that keeps a DNS server busy over UDP, or asks at a steady rate, and prints what came
  * back as JSON: counts by rcode, seconds, and microseconds from sending to answer.
  *
- * usage: dns_flood [OPTIONS] ADDRESS PORT FILE
+ * usage: dns_flood [OPTION]... ADDRESS PORT FILE
  *   -t SECONDS | -n COUNT   how long, or how many queries (default: FILE once)
- *   -r RATE                 queries a second; default: as many as are answered
+ *   -r RATE [-b BURST]      queries a second, so many at once; default: as many as are answered
  *   -s SOCKETS -w WINDOW    queries in flight, and over how many sockets they are spread
  *   -z                      names are drawn by Zipf's law, the first most often; default: in turn
  *   -u PERCENT -d DOMAIN    so many names are new: numbers below DOMAIN
@@ -33,7 +33,7 @@
 #define DIGITS 12 /* of a new name */
 #define LOST_AFTER 1000000000ULL
 #define RCODES 16
-#define DRAWS (1u << 20) /* a power of two */
+#define DRAWS (1u << 18) /* a power of two */
 #define STEPS 32         /* of the histogram, an octave */
 #define TYPE_A 1
 #define TYPE_AAAA 28
@@ -59,6 +59,7 @@ struct options {
 	double seconds;
 	uint64_t count;
 	double rate;
+	uint64_t burst;
 	unsigned sockets;
 	unsigned window;
 	bool zipf;
@@ -72,6 +73,7 @@ struct flood {
 	struct port ports[SOCKETS_MAX];
 	struct packet *packets;
 	size_t packet_count;
+	size_t turn;     /* of packets */
 	uint32_t *draws; /* NULL: in turn */
 	struct packet unseen;
 	uint64_t random;
@@ -116,29 +118,31 @@ static int make_packet(const char *name, uint16_t type, struct packet *packet)
 	return 0;
 }
 
+static int add_packet(struct flood *flood, size_t *room, const char *name, uint16_t type)
+{
+	if (flood->packet_count == *room) {
+		size_t more = *room ? 2 * *room : 1024;
+		struct packet *grown = reallocarray(flood->packets, more, sizeof(*flood->packets));
+		if (!grown)
+			return -ENOMEM;
+		flood->packets = grown;
+		*room = more;
+	}
+	return make_packet(name, type, &flood->packets[flood->packet_count++]);
+}
+
 static int read_packets(struct flood *flood, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char name[PACKET_ROOM], type[8];
-	int r = file ? 0 : -errno;
+	int r = 0;
 	size_t room = 0;
-	while (r == 0 && fscanf(file, "%159s %7s", name, type) == 2) {
-		if (flood->packet_count == room) {
-			room = room ? 2 * room : 1024;
-			struct packet *more =
-				reallocarray(flood->packets, room, sizeof(*flood->packets));
-			if (!more) {
-				r = -ENOMEM;
-				break;
-			}
-			flood->packets = more;
-		}
-		r = make_packet(name, strcmp(type, "AAAA") == 0 ? TYPE_AAAA : TYPE_A,
-		                &flood->packets[flood->packet_count++]);
-	}
-	if (file)
-		(void)fclose(file);
-	return r == 0 && flood->packet_count == 0 ? -ENODATA : r;
+	if (!file)
+		return -errno;
+	while (r == 0 && fscanf(file, "%159s %7s", name, type) == 2)
+		r = add_packet(flood, &room, name, strcmp(type, "AAAA") == 0 ? TYPE_AAAA : TYPE_A);
+	(void)fclose(file);
+	return r;
 }
 
 /* Drawn beforehand, so that it costs nothing while the clock runs. */
@@ -189,9 +193,12 @@ static const struct packet *next_packet(struct flood *flood, struct packet *room
 			room->bytes[HEADER + 1 + i] = (uint8_t)digits[number & 15];
 		return room;
 	}
-	size_t i = (size_t)flood->sent;
-	return &flood->packets[flood->draws ? flood->draws[i & (DRAWS - 1)]
-	                                    : i % flood->packet_count];
+	if (flood->draws)
+		return &flood->packets[flood->draws[flood->sent & (DRAWS - 1)]];
+	const struct packet *packet = &flood->packets[flood->turn++];
+	if (flood->turn == flood->packet_count)
+		flood->turn = 0;
+	return packet;
 }
 
 static struct slot *free_slot(struct port *port, unsigned window, uint64_t time,
@@ -324,6 +331,7 @@ static void keep_rate(struct flood *flood)
 	for (uint64_t time = now(); !is_over(flood, time); time = now()) {
 		uint64_t due =
 			(uint64_t)((double)(time - flood->began) / 1e9 * flood->options.rate);
+		due -= due % flood->options.burst;
 		if (due > flood->sent) {
 			unsigned most = due - flood->sent < 8 ? (unsigned)(due - flood->sent) : 8;
 			(void)send_some(flood, &flood->ports[turn], most);
@@ -389,7 +397,7 @@ static int open_ports(struct flood *flood, const struct sockaddr_in *address)
 static bool read_options(int argc, char **argv, struct options *options)
 {
 	int option;
-	while ((option = getopt(argc, argv, "t:n:r:s:w:zu:d:S:")) >= 0) {
+	while ((option = getopt(argc, argv, "t:n:r:b:s:w:zu:d:S:")) >= 0) {
 		switch (option) {
 		case 't':
 			options->seconds = strtod(optarg, NULL);
@@ -399,6 +407,9 @@ static bool read_options(int argc, char **argv, struct options *options)
 			break;
 		case 'r':
 			options->rate = strtod(optarg, NULL);
+			break;
+		case 'b':
+			options->burst = strtoull(optarg, NULL, 10);
 			break;
 		case 's':
 			options->sockets = (unsigned)strtoul(optarg, NULL, 10);
@@ -424,39 +435,48 @@ static bool read_options(int argc, char **argv, struct options *options)
 	}
 	options->window /= options->sockets > 0 ? options->sockets : 1;
 	return optind + 3 == argc && options->sockets > 0 && options->sockets <= SOCKETS_MAX &&
-	       options->window > 0 && options->window <= SLOTS_MAX;
+	       options->window > 0 && options->window <= SLOTS_MAX && options->burst > 0;
+}
+
+static int prepare(struct flood *flood, const char *path, const struct sockaddr_in *address)
+{
+	flood->random = flood->options.seed * 0x9e3779b97f4a7c15ULL | 1;
+	int r = read_packets(flood, path);
+	if (flood->packet_count == 0)
+		return r < 0 ? r : -ENODATA;
+	if (r == 0 && flood->options.zipf)
+		r = draw_all(flood);
+	if (r == 0)
+		r = prepare_unseen(flood);
+	if (r == 0)
+		r = open_ports(flood, address);
+	if (flood->options.count == 0)
+		flood->options.count = flood->packet_count;
+	return r;
 }
 
 int main(int argc, char **argv)
 {
-	static struct flood flood = {
-		.options = {.sockets = 4, .window = 128, .domain = "example.com", .seed = 1}};
+	static struct flood flood = {.options = {.sockets = 4,
+	                                         .window = 128,
+	                                         .burst = 1,
+	                                         .domain = "example.com",
+	                                         .seed = 1}};
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	if (!read_options(argc, argv, &flood.options) ||
 	    inet_pton(AF_INET, argv[optind], &address.sin_addr) != 1) {
-		fputs("usage: dns_flood [-t SECONDS | -n COUNT] [-r RATE] [-s SOCKETS] [-w "
-		      "WINDOW]\n"
-		      "                 [-z] [-u PERCENT -d DOMAIN] [-S SEED] ADDRESS "
-		      "PORT "
-		      "FILE\n",
+		fputs("usage: dns_flood [-t SECONDS | -n COUNT] [-r RATE] [-b BURST] [-s SOCKETS]\n"
+		      "                 [-w WINDOW] [-z] [-u PERCENT -d DOMAIN] [-S SEED]\n"
+		      "                 ADDRESS PORT FILE\n",
 		      stderr);
 		return 2;
 	}
 	address.sin_port = htons((uint16_t)strtoul(argv[optind + 1], NULL, 10));
-	flood.random = flood.options.seed * 0x9e3779b97f4a7c15ULL | 1;
-	int r = read_packets(&flood, argv[optind + 2]);
-	if (r == 0 && flood.options.zipf)
-		r = draw_all(&flood);
-	if (r == 0)
-		r = prepare_unseen(&flood);
-	if (r == 0)
-		r = open_ports(&flood, &address);
+	int r = prepare(&flood, argv[optind + 2], &address);
 	if (r < 0) {
 		fprintf(stderr, "dns_flood: %s\n", strerror(-r));
 		return 1;
 	}
-	if (flood.options.count == 0)
-		flood.options.count = flood.packet_count;
 	flood.began = now();
 	if (flood.options.rate > 0)
 		keep_rate(&flood);

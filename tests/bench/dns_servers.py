@@ -14,9 +14,8 @@ from lab import daemon, netns
 
 ADDRESS = "127.0.0.1"
 UPSTREAM_PORT = 5399
-# What else runs on the machine is to disturb as little as it can.
-PINNED = ("nice", "-n", "-20", "taskset", "-c")
-SERVER_CPU, CLIENT_CPU = "0", "1"
+SERVER_CPU, CLIENT_CPU = 0, 1
+PRIORITY = -20
 PODSG = os.path.join(daemon.BUILD, "podsg-dnscache")
 READY_SECONDS = 10
 PROBE = "ready.example.com"
@@ -29,6 +28,29 @@ CLUSTER = "cluster.local"
 def query(name, identity=1):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     return struct.pack(">6H", identity, 0x100, 1, 0, 0, 0) + labels + struct.pack(">BHH", 0, 1, 1)
+
+
+def client_command(argv):
+    return ["nice", "-n", str(PRIORITY), "taskset", "-c", str(CLIENT_CPU), *argv]
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """What else runs on the machine has less of the CPU meanwhile. Niceness alone is not enough
+    where each session is a group to the scheduler."""
+    group = "/proc/self/autogroup"
+    try:
+        with open(group, "r+", encoding="ascii") as file:
+            before = file.read().split()[-1]
+            file.write(str(PRIORITY))
+    except OSError:
+        before = None
+    try:
+        yield
+    finally:
+        if before:
+            with open(group, "w", encoding="ascii") as file:
+                file.write(before)
 
 
 def answers(namespace, port, name=PROBE):
@@ -78,8 +100,13 @@ class Server:
             file.write(self.configuration())
         with open(self.path("log"), "ab") as log, netns.entered(self.namespace):
             self.process = subprocess.Popen(
-                [*PINNED, self.cpu, *self.argv()], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=self.directory, preexec_fn=netns.die_with_parent)
+                self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self.directory, preexec_fn=self._settle)
+
+    def _settle(self):
+        netns.die_with_parent()
+        os.sched_setaffinity(0, {self.cpu})
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
     def start(self):
         self.spawn()
@@ -225,7 +252,7 @@ class Dnsmasq(Server):
     def argv(self):
         return ["dnsmasq", "-k", "-C", "/dev/null", "-u", "root", "-x", "", "-p", str(self.port),
                 "-a", ADDRESS, "--bind-interfaces", "-R", "-h", "-S",
-                f"{ADDRESS}#{UPSTREAM_PORT}", "-c", "200000", "-0", "10000"]
+                f"{ADDRESS}#{UPSTREAM_PORT}", "-c", "200000"]
 
 
 PEERS = (Unbound, Dnsdist, KnotResolver, Dnsmasq)

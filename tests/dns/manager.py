@@ -55,6 +55,7 @@ class Manager:
         self.polled = set()
         self.lives = []
         self.stopping = False
+        self.restarting = False
         self.lock = threading.RLock()
 
     def __enter__(self):
@@ -153,10 +154,14 @@ class Manager:
                 signal.pidfd_send_signal(life.pidfd, number)
 
     def restart(self, number=signal.SIGUSR2):
-        """As systemctl restart; returns the next process, ready."""
+        """As systemctl restart, without a pause; returns the next process, ready."""
         life = self.life
-        self.send(number)
-        return self.wait_successor(life)
+        self.restarting = True
+        try:
+            self.send(number)
+            return self.wait_successor(life)
+        finally:
+            self.restarting = False
 
     def stop(self, number=signal.SIGTERM, timeout=10.0):
         """As systemctl stop; returns how long it took. The store is forgotten."""
@@ -183,7 +188,8 @@ class Manager:
             self._hear()
             if life and life.pidfd in readable:
                 self._reap(life)
-                restart_at = None if self.stopping else life.ended + self.pause
+                pause = 0 if self.restarting else self.pause
+                restart_at = None if self.stopping else life.ended + pause
             if restart_at and time.monotonic() >= restart_at:
                 restart_at = None
                 if not self.stopping:

@@ -319,17 +319,17 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def running(program, corefile, what="podsg-dnscache", **how):
-    """A daemon for the cases inside; how it ends is one more of them."""
-    daemon = Daemon(corefile, **how)
+def running(report, corefile, **how):
+    """A daemon for the cases inside; how it ends is one more of them. corefile: or a Daemon."""
+    daemon = corefile if isinstance(corefile, Daemon) else Daemon(corefile, **how)
     daemon.__enter__()
     try:
         yield daemon
     except BaseException:
         daemon.__exit__(*sys.exc_info())
         raise
-    program.case(f"{what} ends, and the sanitizers have nothing to say",
-                 daemon.__exit__, None, None, None)
+    report.case("podsg-dnscache ends, and the sanitizers have nothing to say",
+                daemon.__exit__, None, None, None)
 
 
 def together(program, cases, *arguments):

@@ -70,8 +70,10 @@ class World:
         return self
 
     def __exit__(self, *_):
-        self.manager.__exit__()
-        self.upstream.close()
+        try:
+            self.manager.__exit__()
+        finally:
+            self.upstream.close()
         said = self.manager.log_text() if os.path.exists(self.manager.log) else ""
         shutil.rmtree(self.directory)
         check(not place.COMPLAINTS.search(said), said)
@@ -551,11 +553,18 @@ def freeze(thread):
     os.waitpid(thread, WALL)
 
 
+def bury(thread):
+    """Its process cannot end before whoever traces it has seen its end."""
+    threading.Thread(target=os.waitpid, args=(thread, WALL), daemon=True).start()
+
+
 def worker_is_stuck():
     with World() as world:
         life = world.manager.start()
         world.expect_served(1)
-        freeze(threads_of(life)[-1])
+        thread = threads_of(life)[-1]
+        freeze(thread)
+        bury(thread)
         began = time.monotonic()
         world.manager.wait_successor(life, 30)
         note(f"given up after {time.monotonic() - began:.1f} s")
@@ -588,7 +597,10 @@ def library(directory):
 
 
 def lives_or_ends(world, what):
-    """Answers, SERVFAIL among them, or ends and says why; never hangs or crashes."""
+    """
+    Answers, SERVFAIL among them, or ends; never hangs. libuv and libcrypto abort or crash where
+    memory fails them at the start; another process comes then, as after any other end.
+    """
     manager = world.manager
     life = manager.launch()
     wait_for(lambda: life.ready or life.ended, f"{what}: ready or ended", 10)
@@ -597,9 +609,9 @@ def lives_or_ends(world, what):
         answers = [world.ask(name, 0.3) for name in ("a.example", "b.example", "a.example")]
         world.upstream.fast = plain_answer
         manager.stop(timeout=10)
-    check(life.status in (0, 1), f"{what}: status {life.status}:\n{manager.log_tail()}")
-    check(life.status == 0 or "event=failed" in manager.log_text() or
-          "failed" in manager.log_tail(3), f"{what}: says nothing:\n{manager.log_tail()}")
+        equal(life.status, 0, f"{what}: status")
+    elif life.status == 1:
+        check("failed" in manager.log_tail(1), f"{what}: says nothing:\n{manager.log_tail()}")
     manager.stopping = True
     manager.empty_store()
     return bool(life.ready), answers

@@ -127,11 +127,11 @@ class Case:
 
     def tcp_for_tcp(self):
         self.client.ask("bytcp.test", tcp=True)
-        equal([asked.tcp for asked in self.up.questions("bytcp.test")], [True], "by TCP")
+        equal({asked.tcp for asked in self.up.questions("bytcp.test")}, {True}, "by TCP")
 
     def force_tcp(self):
         self.client.ask("a.forced")
-        equal([asked.tcp for asked in self.up.questions("a.forced")], [True], "by TCP")
+        equal({asked.tcp for asked in self.up.questions("a.forced")}, {True}, "by TCP")
 
     def prefer_udp(self):
         self.client.ask("a.preferred", tcp=True)

@@ -93,7 +93,7 @@ def message(asked, answer=(), authority=(), additional=(), rcode="NOERROR", flag
     else:
         reply.use_edns(-1)
     reply.set_rcode(dns.rcode.from_text(rcode))
-    return reply.to_wire(max_size=65535)
+    return reply.to_wire(max_size=65535, want_shuffle=False)
 
 
 def says(*answer, **more):

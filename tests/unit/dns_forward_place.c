@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -24,6 +25,7 @@ int forward_place_open(void **state)
 		memcpy(&place.addresses[i], &place.upstreams[i].address,
 		       sizeof(place.upstreams[i].address));
 	}
+	place.share = (struct forward_share){.workers = 1, .channels_max = UINT_MAX};
 	place.settings = (struct forward_settings){
 		.from = {.length = 1},
 		.upstreams = place.addresses,
@@ -40,7 +42,7 @@ void forward_place_start(struct forward_place *place, unsigned upstreams)
 {
 	struct error err = {0};
 	place->settings.upstream_count = upstreams;
-	assert_int_equal(forwarder_open(&place->loop, &place->settings, DNS_UDP_DEFAULT, 1,
+	assert_int_equal(forwarder_open(&place->loop, &place->settings, DNS_UDP_DEFAULT, &place->share,
 	                                &place->forwarder, &err),
 	                 0);
 }

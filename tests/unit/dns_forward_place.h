@@ -23,6 +23,7 @@ struct forward_place {
 	struct dns_upstream upstreams[PLACE_UPSTREAMS];
 	struct sockaddr_in6 addresses[PLACE_UPSTREAMS];
 	struct forward_settings settings;
+	struct forward_share share;
 	struct forwarder *forwarder;
 	unsigned asked;
 	unsigned outcomes[FORWARD_CANCELLED + 1];

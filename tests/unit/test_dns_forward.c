@@ -68,6 +68,32 @@ static void questions_in_flight_have_ports_of_their_own_up_to_32(void **state)
 	assert_int_equal(forward_place_counters(place, 0)->connections_reused[0], 32);
 }
 
+static void channels_are_no_more_than_the_worker_may_have(void **state)
+{
+	struct forward_place *place = *state;
+	struct told told[64];
+	place->share.channels_max = 3;
+	forward_place_start(place, 1);
+	for (unsigned i = 0; i < 64; i++)
+		forward_place_ask(place, "a.example", false, &told[i]);
+	assert_int_equal(place->share.channels, 3);
+	forward_place_wait(place, told, 64);
+	assert_int_equal(place->outcomes[FORWARD_ANSWERED], 64);
+	assert_int_equal(distinct(place->upstreams[0].ports, 64), 3);
+}
+
+static void an_upstream_has_a_channel_though_others_have_them_all(void **state)
+{
+	struct forward_place *place = *state;
+	place->share.channels_max = 0;
+	forward_place_start(place, 1);
+	assert_int_equal(forward_place_result(place, "a.example", false).outcome, FORWARD_ANSWERED);
+	assert_int_equal(forward_place_result(place, "a.example", true).outcome, FORWARD_ANSWERED);
+	forward_place_stop(place);
+	forward_place_turn(place, 10);
+	assert_int_equal(place->share.channels, 0);
+}
+
 static struct held {
 	uint8_t bytes[512];
 	struct upstream_query query;
@@ -251,6 +277,8 @@ int main(void)
 		TEST(an_answer_is_told_whole_with_who_gave_it),
 		TEST(every_question_has_a_port_and_an_id_of_its_own),
 		TEST(questions_in_flight_have_ports_of_their_own_up_to_32),
+		TEST(channels_are_no_more_than_the_worker_may_have),
+		TEST(an_upstream_has_a_channel_though_others_have_them_all),
 		TEST(what_is_more_than_can_be_in_flight_is_busy),
 		TEST(max_concurrent_is_a_limit_and_what_it_rejects_is_counted),
 		TEST(closing_cancels_what_is_in_flight_at_once),

@@ -1,0 +1,298 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""podsg-dnscache under clients that want too much, upstreams that give nothing, and garbage."""
+
+import contextlib
+import os
+import random
+import select
+import socket
+import statistics
+import struct
+import sys
+import threading
+import time
+
+import place
+from place import check, dns, query
+from lab import tap
+from lab.tap import equal, wait_for
+from upstream import later, plain_answer, says
+
+TC = dns.flags.TC
+COOKIE = 10
+CLIENT_COOKIE = bytes(range(8))
+RATE = 20  # queries a second
+OUTSTANDING = 8
+MEMORY = 44  # MiB
+NAMES = int(os.environ.get("PODSG_DNS_NAMES", 300_000))
+PACKETS = int(os.environ.get("PODSG_DNS_PACKETS", 100_000))
+WINDOW = 250  # queries in flight of a flood: below what a socket's queue takes
+OVERLOAD = (5000, 4)  # queries a second, seconds
+
+
+def cookie(data=CLIENT_COOKIE):
+    return dns.edns.GenericOption(COOKIE, data)
+
+
+def told(answer):
+    """The cookie of a reply."""
+    option, = answer.option(COOKIE)
+    return option.to_wire()
+
+
+class Limited:
+    """With limits of clients in podsg.yaml."""
+
+    def __init__(self, up, daemon):
+        self.up = up
+        self.daemon = daemon
+
+    def slips(self):
+        """Over its rate a client is told TC over UDP, and served over TCP."""
+        client = place.Client(source=place.address(30))
+        answers = [client.ask("rate.test") for _ in range(3 * RATE)]
+        slipped = [answer for answer in answers if answer.has(TC)]
+        check(len(slipped) >= RATE, f"{len(slipped)} of {3 * RATE} have TC")
+        check(all(not answer.data and answer.rcode == "NOERROR" for answer in slipped),
+              "a slip says something")
+        equal(client.ask("rate.test", tcp=True).data, ["192.0.2.1"], "over TCP")
+        equal(place.Client(source=place.address(31)).ask("rate.test").data, ["192.0.2.1"],
+              "somebody else")
+        check(self.daemon.metric("podsg_dns_refused_total", reason="rate") >= len(slipped),
+              "not counted")
+        over = [client.ask("rate.test", tcp=True) for _ in range(3 * RATE)]
+        check({(answer.rcode, *answer.ede) for answer in over} == {("NOERROR",), ("REFUSED", 0)},
+              "TCP has no limit, or serves nobody")
+        wait_for(lambda: not client.ask("rate.test").has(TC), "it is served again")
+
+    def badcookie(self):
+        """Over its rate a client with a cookie is told ours, and served with it."""
+        client = place.Client(source=place.address(32))
+        for _ in range(2 * RATE):
+            client.ask("rate.test")
+        answer = client.ask("rate.test", options=[cookie()])
+        equal(answer.rcode, "BADCOOKIE", "rcode without the server's part")
+        again = client.ask("rate.test", options=[cookie(told(answer))])
+        equal(again.data, ["192.0.2.1"], "answer with it")
+        forged = told(answer)[:-1] + bytes([told(answer)[-1] ^ 1])
+        for _ in range(RATE):
+            client.ask("rate.test")
+        equal(client.ask("rate.test", options=[cookie(forged)]).rcode, "BADCOOKIE", "a forged one")
+
+    def outstanding(self):
+        """Who has too much waiting is refused, and only he."""
+        self.up.on("*.wait.test", later(1, says("@ 300 A 192.0.2.1")))
+        client = place.Client(source=place.address(33))
+        with client.socket() as made:
+            wires = [query(f"{i}.wait.test").to_wire() for i in range(OUTSTANDING + 4)]
+            for wire in wires:
+                made.send(wire)
+            refused = [place.Answer(made.recv(4096), 0) for _ in range(4)]
+            equal({(answer.rcode, *answer.ede) for answer in refused}, {("REFUSED", 0)},
+                  "answers at once")
+            other = place.Client(source=place.address(34)).ask("0.wait.test")
+            equal(other.rcode, "NOERROR", "somebody else")
+            rest = [place.Answer(made.recv(4096), 0).rcode for _ in range(OUTSTANDING)]
+            equal(set(rest), {"NOERROR"}, "the others")
+        equal(client.ask("again.wait.test").rcode, "NOERROR", "when they are answered")
+        equal(self.daemon.metric("podsg_dns_refused_total", reason="outstanding"), 4, "counted")
+
+
+class Open:
+    """Without limits of clients."""
+
+    def __init__(self, up, daemon):
+        self.up = up
+        self.daemon = daemon
+        self.client = daemon.client
+
+    def cookies(self):
+        """RFC 9018, the hash is its unit test's business; stable, and never asked for in vain."""
+        first = told(self.client.ask("cookie.test", options=[cookie()]))
+        equal((len(first), first[:8]), (24, CLIENT_COOKIE), "size and client's part")
+        equal(first[8:12], b"\1\0\0\0", "version and reserved")
+        made, = struct.unpack("!I", first[12:16])
+        check(abs(made - time.time()) < 60, f"made at {made}")
+        again = told(self.client.ask("cookie.test", options=[cookie(first)]))
+        equal(again[:12], first[:12], "with the server's part")
+        wrong = self.client.ask("cookie.test", options=[cookie(first[:-1] + b"!")])
+        equal((wrong.rcode, wrong.data), ("NOERROR", ["192.0.2.1"]), "with a wrong one")
+        other = place.Client(source=place.address(35)).ask("cookie.test", options=[cookie()])
+        check(told(other)[16:] != first[16:], "the same for another address")
+        equal(len(told(self.client.ask("cookie.test", tcp=True, options=[cookie()]))), 24,
+              "over TCP")
+
+    def mutated(self):
+        """Garbage over the real socket: every query has one answer at most, the rest none."""
+        dice = random.Random(tap.seed())
+        options = [cookie(), dns.edns.ECSOption("192.0.2.0", 24)]
+        seeds = [query("www.fuzz.test", kind, options=options, dnssec=True).to_wire()
+                 for kind in ("A", "TXT", "ANY", "DS")]
+        seeds += [query("www.fuzz.test", edns=False).to_wire()]
+        with self.client.socket() as asking, self.client.socket() as mute:
+            asking.setblocking(False)
+            sent = answered = lost = 0
+            for _ in range(PACKETS):
+                wire = bytearray(dice.choice(seeds))
+                for _ in range(dice.choice((1, 1, 2, 4, 16))):
+                    wire[dice.randrange(len(wire))] = dice.randrange(256)
+                if dice.random() < 0.2:
+                    wire = wire[:dice.randrange(len(wire) + 1)]
+                if len(wire) < 12 or wire[2] & 0x80:
+                    mute.send(wire)
+                    continue
+                asking.send(wire)
+                sent += 1
+                while sent - answered - lost > WINDOW:
+                    if not select.select([asking], [], [], 2)[0]:
+                        lost = sent - answered
+                    answered += self.drain(asking)
+            while select.select([asking], [], [], 2)[0]:
+                answered += self.drain(asking)
+            mute.setblocking(False)
+            equal(self.drain(mute), 0, "answers to what was no query")
+            check(answered <= sent, f"{answered} answers to {sent} queries")
+            check(answered > sent * 0.95, f"{answered} answers to {sent} queries")
+        equal(self.client.ask("www.fuzz.test").data, ["192.0.2.1"], "afterwards")
+
+    @staticmethod
+    def drain(made):
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                check(made.recv(4096)[2] & 0x80, "a reply without QR")
+                count += 1
+        return count
+
+    def mutated_over_tcp(self):
+        dice = random.Random(tap.seed())
+        good = place.framed(query("www.fuzz.test", options=[cookie()]).to_wire())
+        for _ in range(PACKETS // 500):
+            stream = bytearray(good * 20)
+            for _ in range(dice.randint(1, 40)):
+                stream[dice.randrange(len(stream))] = dice.randrange(256)
+            with self.client.connect() as connection, contextlib.suppress(OSError):
+                connection.sendall(stream)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+        equal(self.client.ask("www.fuzz.test", tcp=True).data, ["192.0.2.1"], "afterwards")
+
+
+class Loaded:
+    """Against the program without sanitizers, whose memory is what it says."""
+
+    def __init__(self, up, daemon):
+        self.up = up
+        self.daemon = daemon
+        self.client = daemon.client
+
+    def many_names(self):
+        """More names than there is room for: the ceiling holds, and the newest are known."""
+        asked = iter(range(NAMES))
+        suffix = b"\5names\4test\0\0\1\0\1"
+        head = b"\1\0\0\1\0\0\0\0\0\0"
+        most = 0.0
+
+        def wire(i):
+            name = b"name-%08d" % i
+            return struct.pack("!H", i & 0xffff) + head + bytes([len(name)]) + name + suffix
+        with self.client.socket() as made:
+            made.settimeout(1)
+            flying = lost = 0
+            for i in asked:
+                made.send(wire(i))
+                flying += 1
+                try:
+                    while flying >= WINDOW:
+                        made.recv(512)
+                        flying -= 1
+                except TimeoutError:
+                    lost += flying
+                    flying = 0
+                if i % 10000 == 0:
+                    most = max(most, self.daemon.rss())
+            with contextlib.suppress(TimeoutError):
+                for _ in range(flying):
+                    made.recv(512)
+        most = max(most, self.daemon.rss())
+        tap.note(f"{NAMES} names, at most {most:.1f} MiB, {lost} packets lost")
+        check(most < MEMORY, f"{most:.1f} MiB of {MEMORY}")
+        check(lost < NAMES / 100, f"{lost} packets lost")
+        before = self.up.count
+        self.client.send(wire(NAMES - 1))
+        equal(self.up.count, before, "questions upstream for the newest name")
+        check(self.daemon.metric("coredns_cache_evictions_total") > 0, "no evictions counted")
+
+    def overload(self):
+        """Upstream is silent: memory is bounded, all are answered, hits at once."""
+        rate, seconds = OVERLOAD
+        self.client.ask("hit.test")
+        before = self.daemon.rss()
+        base = query("00000000.silent.test").to_wire()
+        wires = [base[:13] + b"%08d" % i + base[21:] for i in range(rate * seconds)]
+        done = threading.Event()
+        took = []
+
+        def hits():
+            while not done.is_set():
+                took.append(self.client.ask("hit.test").took)
+                time.sleep(0.02)
+        hitter = threading.Thread(target=hits)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as never_read:
+            never_read.bind((place.address(6), place.PORT))
+            hitter.start()
+            replies = self.client.flood(wires, pause=50 / rate)
+            done.set()
+            hitter.join()
+        grown = self.daemon.rss() - before
+        tap.note(f"{len(wires)} questions, {len(replies)} answers, {grown:.1f} MiB more, "
+                 f"{len(took)} hits, median {statistics.median(took) * 1000:.1f} ms, "
+                 f"slowest {max(took) * 1000:.0f} ms")
+        check(all(wire[3] & 15 == 2 for wire in replies), "other than SERVFAIL")
+        check(len(replies) > len(wires) * 0.95, f"{len(replies)} answers to {len(wires)}")
+        check(grown < 12, f"{grown:.1f} MiB more")
+        check(statistics.median(took) < 0.05 and max(took) < 1, "hits wait")
+        check(self.daemon.metric("podsg_dns_overloaded_total") > 0, "not counted")
+        check(self.daemon.rss() < MEMORY, f"{self.daemon.rss():.1f} MiB of {MEMORY}")
+
+    def recovers(self):
+        """As soon as upstream answers again."""
+        with place.upstream(6):
+            wait_for(lambda: self.client.ask(f"{time.monotonic_ns()}.silent.test").rcode ==
+                     "NOERROR", "answers", timeout=20)
+
+
+def main():
+    program = tap.Program()
+    with place.upstream() as up:
+        corefile = place.block(".", "cache 3600", f"forward . {up.place}")
+        config = f"clientQueriesPerSecond: {RATE}, clientOutstanding: {OUTSTANDING}"
+        with place.running(program, corefile, config=config) as daemon:
+            cases = Limited(up, daemon)
+            program.case("over its rate a client is slipped TC", cases.slips)
+            program.case("over its rate a client's cookie is BADCOOKIE, or serves it",
+                         cases.badcookie)
+            program.case("a client has so many questions waiting, and no more", cases.outstanding)
+        with place.running(program, corefile, workers=2,
+                           config="clientOutstanding: 65536") as daemon:
+            cases = Open(up, daemon)
+            up.fast = plain_answer
+            program.case("a client's cookie is answered as RFC 9018 says", cases.cookies)
+            program.case(f"{PACKETS} mutated packets: no crash, no answer to a non-query",
+                         cases.mutated)
+            program.case("mutated streams", cases.mutated_over_tcp)
+        corefile += place.block("silent.test", "cache 3600",
+                                f"forward . {place.address(6)}:{place.PORT}")
+        with place.running(program, corefile, workers=2, program=place.PLAIN,
+                           config=f"clientOutstanding: 65536, memory: {MEMORY}MiB") as daemon:
+            cases = Loaded(up, daemon)
+            program.case("upstream silent under thousands of questions a second", cases.overload)
+            program.case("and everything is well when it answers", cases.recovers)
+            program.case(f"{NAMES} names stay below `memory`", cases.many_names)
+    return program.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

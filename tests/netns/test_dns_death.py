@@ -1,0 +1,365 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+The daemon with its interface and its tables is killed, restarted, stopped, robbed of both, and run
+twice: whether a pod can resolve names all the same, by the cluster's DNS address and the
+node-local one, and what is left behind.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "dns"))
+
+from lab import dns, netns, tap
+from lab.node import Node, Pod, Service
+from lab.tap import check, equal, note, wait_for
+
+import upstream
+from manager import Manager
+from place import BUILD, COMPLAINTS
+
+BINARY = os.path.join(BUILD, "podsg-dnscache")
+FLOOD = os.path.join(BUILD, "bench", "dns_flood")
+CLUSTER, LOCAL = ("172.20.0.10", "fd12:3456::a"), ("169.254.20.10", "fd00:20::10")
+EVERYWHERE = CLUSTER + LOCAL
+INTERFACE = "nodelocaldns"
+WEB = Pod("web", ("10.0.0.60", "2001:db8::60"))
+RATE = 20000
+BATCH, WORKERS = 32, 2
+
+
+class Far(upstream.Upstream):
+    """The cluster's DNS server, in its namespace."""
+
+    def __init__(self, where, address):
+        self.where = where
+        super().__init__(address, dns.PORT)
+
+    def _run(self):
+        with netns.entered(self.where):
+            super()._run()
+
+
+class World:
+    """Context manager: a daemon's directory and its manager on the node. Nothing runs yet."""
+
+    def __init__(self, node, *words, pause=0.05):
+        self.node = node
+        self.where = node.name("node")
+        self.directory = tempfile.mkdtemp(prefix="podsg-death-")
+        self.write("podsg.yaml", json.dumps({
+            "version": 1, "nftSync": {"branches": self.path("branches.json")},
+            "dns": {"clusterServers": list(node.network.db), "listen": list(EVERYWHERE)}}))
+        self.write("Corefile", f". {{\n    cache 3600\n    forward . {node.network.db[0]}\n}}\n")
+        self.argv = [BINARY, "--config", self.path("podsg.yaml"), "-conf", self.path("Corefile"),
+                     "-kubednscm", self.directory, "-metrics-listen-address", "", "--workers",
+                     str(WORKERS), *words]
+        self.manager = Manager(self.directory, self.argv, where=self.where, pause=pause)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def __enter__(self):
+        self.manager.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.manager.__exit__()
+        finally:
+            self.clean_up()
+        said = self.manager.log_text() if os.path.exists(self.manager.log) else ""
+        shutil.rmtree(self.directory)
+        check(not COMPLAINTS.search(said), said)
+
+    def clean_up(self):
+        self.node.run(*self.argv[:3], "--clean-up")
+
+    # What there is
+
+    def tables(self):
+        lines = self.node.run("nft", "list", "tables").stdout.splitlines()
+        return {line.split()[-1] for line in lines if "podsg" in line}
+
+    def addresses(self):
+        """None: the interface is not there."""
+        done = self.node.run("ip", "-j", "address", "show", "dev", INTERFACE, check=False)
+        if done.returncode != 0:
+            return None
+        link = json.loads(done.stdout)[0]
+        return {entry["local"] for entry in link["addr_info"]} if "UP" in link["flags"] else set()
+
+    def is_whole(self):
+        return self.addresses() == set(EVERYWHERE) and \
+            self.tables() == {"podsg-dns", "podsg-dns-away"}
+
+    def is_gone(self):
+        return self.addresses() is None and not self.tables()
+
+    # What a pod gets
+
+    def ask(self, server, protocol="udp", patience=dns.PATIENCE, who="web", name=None):
+        message = dns.question(name or f"q{next(dns.numbers)}.example")
+        answer = dns.exchange(self.node.name(who), server, protocol, message, patience)
+        return None if answer is None else answer[3] & 15
+
+    def expect_resolved(self, servers=EVERYWHERE, patience=dns.PATIENCE):
+        for who in ("web", "node"):
+            for server in servers:
+                for protocol in ("udp", "tcp"):
+                    equal(self.ask(server, protocol, patience, who), 0,
+                          f"{who} asks {server} by {protocol}")
+
+    @contextlib.contextmanager
+    def flood(self, server, seconds):
+        self.write("names", "".join(f"n{number}.example A\n" for number in range(200)))
+        argv = netns.command_in(self.node.name("web"), [FLOOD, "-s", "32", "-w", "8192"])
+        where = [server, str(dns.PORT), self.path("names")]
+        subprocess.run([*argv, "-n", "200", "-r", "2000", *where], check=True,
+                       stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([*argv, "-t", str(seconds), "-r", str(RATE), *where],
+                                   stdout=subprocess.PIPE, text=True)
+        found = {}
+        try:
+            yield found
+            found.update(json.loads(process.communicate(timeout=seconds + 10)[0]))
+        finally:
+            process.kill()
+            process.wait()
+
+
+class Prober:
+    """Context manager: asks every 5 ms for what is in the cache."""
+
+    def __init__(self, world, server):
+        self.client = netns.make_socket(world.node.name("web"), socket.AF_INET, socket.SOCK_DGRAM)
+        self.client.settimeout(0.005)
+        self.client.connect((server, dns.PORT))
+        self.answered = []  # (asked, answered)
+
+    def __enter__(self):
+        self.running = True
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        self.thread.join()
+        self.client.close()
+
+    def _run(self):
+        asked = {}
+        while self.running:
+            message = dns.question("n1.example")
+            asked[message[:2]] = time.monotonic()
+            with contextlib.suppress(OSError):
+                self.client.send(message)
+                while answer := self.client.recv(512):
+                    self.answered.append((asked[answer[:2]], time.monotonic()))
+
+    def first_since(self, when):
+        return min((answered for asked, answered in self.answered if asked >= when),
+                   default=float("inf")) - when
+
+
+class Cases:
+    def __init__(self, node):
+        self.node = node
+
+    def world(self, *words, **how):
+        return World(self.node, *words, **how)
+
+    def up(self):
+        with self.world() as world:
+            world.manager.start()
+            check(world.is_whole(), f"{world.addresses()}, {world.tables()}")
+            world.expect_resolved()
+
+    def killed_under_load(self, server):
+        with self.world() as world:
+            life = world.manager.start()
+            with world.flood(server, 3) as report, Prober(world, server) as prober:
+                time.sleep(1)
+                killed = time.monotonic()
+                world.manager.send(signal.SIGKILL)
+                successor = world.manager.wait_successor(life)
+                time.sleep(0.7)
+            back = prober.first_since(killed)
+            note(f"ready after {successor.ready - killed:.3f} s, first answer after {back:.3f} s, "
+                 f"{report['lost']} of {report['sent']} queries lost")
+            check(back < 0.3, f"the first answer came after {back:.3f} s")
+            check(report["lost"] <= BATCH * WORKERS, report)
+            check(world.is_whole(), f"{world.addresses()}, {world.tables()}")
+
+    def restarted_under_load(self, server):
+        with self.world() as world:
+            world.manager.start()
+            with world.flood(server, 3) as report:
+                for _ in range(2):
+                    time.sleep(0.7)
+                    world.manager.restart()
+            note(f"{report['lost']} of {report['sent']} queries lost")
+            equal(report["lost"], 0, "lost queries")
+            equal(list(report["rcodes"]), ["0"], "rcodes")
+
+    def killed_for_good(self):
+        with self.world() as world:
+            world.manager.start()
+            world.expect_resolved()
+            world.manager.stopping = True
+            world.manager.send(signal.SIGKILL)
+            world.manager.wait_end()
+            world.manager.empty_store()
+            wait_for(lambda: world.ask(LOCAL[0], patience=0.1) == 0, "resolved", 1)
+            world.expect_resolved()
+            began = time.monotonic()
+            world.clean_up()
+            check(time.monotonic() - began < 1, "cleaning up takes longer than a second")
+            check(world.is_gone(), f"left behind: {world.addresses()}, {world.tables()}")
+            world.expect_resolved(CLUSTER)
+
+    def stopped(self):
+        far = self.far
+        with self.world() as world:
+            world.manager.start()
+            far.fast = None
+            far.on("late.example", upstream.later(0.3, upstream.says("@ 60 A 192.0.2.1")))
+            answers = {}
+
+            def ask(server, protocol):
+                answers[server, protocol] = world.ask(server, protocol, 5, name="late.example")
+            threads = [threading.Thread(target=ask, args=(server, protocol))
+                       for server in (CLUSTER[0], LOCAL[0]) for protocol in ("udp", "tcp")]
+            for thread in threads:
+                thread.start()
+            wait_for(lambda: far.questions("late.example"), "it is asked")
+            time.sleep(0.05)
+            took = world.manager.stop()
+            for thread in threads:
+                thread.join()
+            check(took < 1, f"it took {took:.2f} s")
+            check(world.is_gone(), f"left behind: {world.addresses()}, {world.tables()}")
+            check(len(answers) == 4 and set(answers.values()) == {0}, answers)
+            far.fast = upstream.plain_answer
+            world.expect_resolved(CLUSTER)
+
+    def stopped_under_load(self):
+        with self.world() as world:
+            world.manager.start()
+            with world.flood(CLUSTER[0], 2) as report:
+                time.sleep(0.7)
+                world.manager.stop()
+            note(f"{report['lost']} of {report['sent']} queries lost")
+            check(report["lost"] <= BATCH * WORKERS, report)
+
+    def robbed(self):
+        with self.world() as world:
+            life = world.manager.start()
+            for argv in (("ip", "link", "delete", INTERFACE),
+                         ("ip", "link", "set", INTERFACE, "down"),
+                         ("ip", "address", "delete", LOCAL[0] + "/32", "dev", INTERFACE),
+                         ("ip", "address", "delete", CLUSTER[1] + "/128", "dev", INTERFACE),
+                         ("nft", "flush", "ruleset"),
+                         ("nft", "delete", "table", "inet", "podsg-dns-away"),
+                         ("nft", "flush", "chain", "inet", "podsg-dns-away", "prerouting")):
+                if argv[:2] == ("nft", "flush"):
+                    before = world.node.run("nft", "list", "ruleset").stdout
+                began = time.monotonic()
+                world.node.run(*argv)
+                wait_for(world.is_whole, f"repaired after {' '.join(argv)}", 2)
+                note(f"{' '.join(argv)}: {time.monotonic() - began:.2f} s")
+                if argv[1:] == ("flush", "ruleset"):
+                    self.kube_proxy(before)
+                world.expect_resolved()
+            equal(len(world.manager.lives), 1, "processes")
+            check(not life.ended, "it ended")
+
+    def kube_proxy(self, ruleset):
+        """Makes the tables of others again."""
+        for part in ruleset.split("\ntable "):
+            part = part if part.startswith("table ") else "table " + part
+            if not part.startswith("table inet podsg-dns"):
+                self.node.nft(part)
+
+    def two_at_once(self, number):
+        with self.world() as first:
+            first.manager.start()
+            with self.world() as second:
+                second.manager.start()
+                with second.flood(CLUSTER[0], 4) as report:
+                    time.sleep(1)
+                    first.manager.stopping = True
+                    first.manager.send(number)
+                    first.manager.wait_end()
+                    first.manager.empty_store()
+                    wait_for(second.is_whole, "the second one has made all of it", 3)
+                    second.expect_resolved()
+                note(f"{report['lost']} of {report['sent']} queries lost")
+                check(report["lost"] < RATE * 0.3, report)
+                second.expect_resolved()
+                equal(len(second.manager.lives), 1, "processes of the second one")
+
+    def never_starts(self):
+        """A broken Corefile: whoever was served before is served by the cluster."""
+        with self.world(pause=0.2) as world:
+            world.manager.start()
+            world.expect_resolved()
+            world.write("Corefile", "nonsense {\n")
+            world.manager.send(signal.SIGKILL)
+            wait_for(lambda: len(world.manager.lives) > 3, "it is started again and again")
+            world.expect_resolved()
+
+
+def main():
+    program = tap.Program()
+    tap.need_kernel()
+    for path in (BINARY, FLOOD):
+        if not os.access(path, os.X_OK):
+            tap.skip(f"{path} is not built")
+    network = Node([]).network
+    services = [Service(address, protocol, dns.PORT, server, dns.PORT)
+                for address, server in zip(CLUSTER, network.db) for protocol in ("udp", "tcp")]
+    with Node([WEB], services, tag="die") as node, \
+            Far(node.name("db"), network.db[0]) as far, Far(node.name("db"), network.db[1]) as six:
+        far.fast = six.fast = upstream.plain_answer
+        cases = Cases(node)
+        cases.far = far
+        for name, case, *arguments in (
+                ("up: both addresses, both families, both protocols", cases.up),
+                ("killed under load, asked at the cluster's address", cases.killed_under_load,
+                 CLUSTER[0]),
+                ("killed under load, asked at the node-local one", cases.killed_under_load,
+                 LOCAL[0]),
+                ("restarted under load, asked at the cluster's address",
+                 cases.restarted_under_load, CLUSTER[0]),
+                ("restarted under load, asked at the node-local one", cases.restarted_under_load,
+                 LOCAL[0]),
+                ("killed for good, then cleaned up behind", cases.killed_for_good),
+                ("stopped: nothing is left, what was asked is answered", cases.stopped),
+                ("stopped under load", cases.stopped_under_load),
+                ("robbed of interface and tables", cases.robbed),
+                ("two at once, the first one stops", cases.two_at_once, signal.SIGTERM),
+                ("two at once, the first one is killed", cases.two_at_once, signal.SIGKILL),
+                ("a successor that never starts", cases.never_starts)):
+            if len(sys.argv) < 2 or any(word in name for word in sys.argv[1:]):
+                program.case(name, case, *arguments)
+    return program.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
