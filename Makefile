@@ -85,7 +85,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
-.PHONY: all deps check check-unit check-netns check-live check-cluster check-sanitized demo bench lint \
+.PHONY: all deps check check-unit check-netns check-live check-dns check-cluster check-sanitized demo bench lint \
 	fuzz soak install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-soak run-fuzz \
 	deps-cluster deps-bench deps-fuzz
 .DELETE_ON_ERROR:
@@ -160,15 +160,17 @@ demo: deps
 	@$(MAKE) $(JOBS) run-demo
 
 test-programs: $(TEST_PROGRAMS) $(REPLAY_PROGRAMS) $(LIVE_PROGRAMS)
-run-tests: all test-programs
+run-tests: all test-programs $(B)/asan/podsg-dnscache $(B)/bench/dns_flood
 	$(Q)tests/run
 check-unit: test-programs
 	$(Q)tests/run unit fuzz
-check-netns: all
+check-netns: all $(B)/bench/dns_flood
 	$(Q)tests/run netns
 check-live: all test-programs
 	$(Q)tests/run live
-check-sanitized: $(SANITIZED)
+check-dns: all $(B)/asan/podsg-dnscache $(B)/bench/dns_flood
+	$(Q)tests/run dns
+check-sanitized: $(SANITIZED) $(B)/bench/dns_flood
 	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns
 # The first time this builds kube-apiserver, which takes about ten minutes.
 check-cluster: deps-cluster
@@ -272,7 +274,7 @@ install: all
 	$(INSTALL) -m 644 README.md COPYING $(DESTDIR)$(docdir)/
 	cp -R packaging/examples packaging/kubernetes $(DESTDIR)$(docdir)/
 	for unit in $(notdir $(wildcard packaging/systemd/*.service)); do \
-		sed 's|/usr/sbin/|$(sbindir)/|' packaging/systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit \
+		sed 's|/usr/sbin/|$(sbindir)/|g' packaging/systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit \
 			|| exit 1; \
 	done
 

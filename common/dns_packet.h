@@ -2,6 +2,8 @@
 #ifndef PODSG_DNS_PACKET_H
 #define PODSG_DNS_PACKET_H
 
+/* What nft-sync knows of podsg-dnscache, besides branches.json. */
+
 /*
  * How nft-sync's rules know a query that podsg-dnscache takes, whatever its own verdict: the packet
  * has this priority (nft: meta priority). No pod can set it, for a veth clears it; routing does not
@@ -9,5 +11,7 @@
  * does not set it.
  */
 #define DNS_PACKET_PRIORITY 0x70640035
+
+#define DNS_TABLES "podsg-dns" /* so the names of podsg-dnscache's nftables tables begin */
 
 #endif

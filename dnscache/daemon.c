@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -149,9 +150,8 @@ static void tell_status(struct dnscache *daemon)
 	char line[NOTIFY_STATUS_MAX];
 	const char *trouble = probe_trouble(daemon->probe);
 	cache_statistics(daemon->shared.cache, &cache);
-	snprintf(line, sizeof(line), "%s%s%llu names cached in %llu KiB", trouble,
-	         trouble[0] ? "; " : "", (unsigned long long)(cache.entries[0] + cache.entries[1]),
-	         (unsigned long long)(cache.bytes / 1024));
+	snprintf(line, sizeof(line), "%s%s%" PRIu64 " names cached in %" PRIu64 " KiB", trouble,
+	         trouble[0] ? "; " : "", cache.entries[0] + cache.entries[1], cache.bytes / 1024);
 	notify_status(daemon->notify, line);
 }
 
@@ -315,9 +315,10 @@ static void stop_workers(struct dnscache *daemon)
 	daemon->worker_count = 0;
 }
 
+/* Who could not start has not made it, as far as it knows: there may be somebody who uses it. */
 static bool keeps_network(const struct dnscache *daemon)
 {
-	return daemon->leaving || daemon->options->skip_teardown;
+	return daemon->leaving || !daemon->started || daemon->options->skip_teardown;
 }
 
 /* Whoever asks is sent to the cluster's DNS before nobody answers here; the addresses go last, for
@@ -354,6 +355,7 @@ static void daemon_close(struct dnscache *daemon)
 
 static void run(struct dnscache *daemon)
 {
+	daemon->started = true;
 	write_pid(daemon->options);
 	notify_ready(daemon->notify);
 	log_event(LOG_LEVEL_INFO, "running", "workers=%u endpoints=%zu", daemon->worker_count,

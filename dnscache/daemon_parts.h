@@ -48,6 +48,7 @@ struct dnscache {
 	uv_timer_t lame; /* runs while it answers, but says that it is about to go */
 	bool leaving;    /* for a successor */
 	bool stopping;
+	bool started; /* it has been ready */
 
 	uint64_t next_reload;          /* milliseconds of the loop */
 	struct file_identity *sources; /* of the files that the Corefile was read from */

@@ -84,7 +84,7 @@ int daemon_follow_first(struct dnscache *daemon, struct error *err)
 {
 	struct plan *plan;
 	int r = daemon_make_plan(daemon, &plan, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	follow(daemon, plan);
 	return 0;
@@ -105,30 +105,40 @@ static void stay(struct dnscache *daemon, const char *refusal)
 	schedule(daemon);
 }
 
+static void refuse(struct dnscache *daemon, const struct error *failure)
+{
+	daemon->reloads_failed++;
+	stay(daemon, failure->text);
+}
+
 /* All of it or nothing: what cannot be had leaves the one before in force. */
-static void reload(struct dnscache *daemon, bool unchanged_too)
+static void take(struct dnscache *daemon, struct plan *plan)
 {
 	struct error failure = {0};
-	struct plan *plan = NULL;
-	int r = daemon_make_plan(daemon, &plan, &failure);
-	if (r == 0 && !unchanged_too && is_same_text(plan, daemon->plan)) {
+	if (listeners_attach(plan, daemon->plan, daemon->worker_count, daemon->handover, &failure) <
+	    0) {
 		plan_release(plan);
-		stay(daemon, "");
-		return;
-	}
-	if (r == 0)
-		r = listeners_attach(plan, daemon->plan, daemon->worker_count, daemon->handover,
-		                     &failure);
-	if (r < 0) {
-		plan_release(plan);
-		daemon->reloads_failed++;
-		stay(daemon, failure.text);
+		refuse(daemon, &failure);
 		return;
 	}
 	daemon->last_refusal[0] = '\0';
 	follow(daemon, plan);
 	daemon_open_pages(daemon);
 	log_event(LOG_LEVEL_INFO, "corefile-reloaded", "blocks=%zu", plan->block_count);
+}
+
+static void reload(struct dnscache *daemon, bool unchanged_too)
+{
+	struct error failure = {0};
+	struct plan *plan;
+	if (daemon_make_plan(daemon, &plan, &failure) != 0) {
+		refuse(daemon, &failure);
+	} else if (!unchanged_too && is_same_text(plan, daemon->plan)) {
+		plan_release(plan);
+		stay(daemon, "");
+	} else {
+		take(daemon, plan);
+	}
 }
 
 void daemon_reload(struct dnscache *daemon)
@@ -162,8 +172,8 @@ void daemon_reload_if_changed(struct dnscache *daemon)
 	bool hosts = are_hosts_changed(daemon->plan);
 	if (!hosts && uv_now(&daemon->loop) < daemon->next_reload)
 		return;
-	/* What was refused may have been so for an address that is free now, or for a file that only
-	 * the refused Corefile imports. */
+	/* What was refused may have been so for an address that is free now, or for a file that
+	 * only the refused Corefile imports. */
 	if (hosts || daemon->last_refusal[0] || is_changed(daemon))
 		reload(daemon, hosts);
 	else

@@ -48,14 +48,13 @@ const char corefile_plugins[] = "bind\nbufsize\ncache\ndebug\ndns64\nerrors\nfor
 
 /* CoreDNS's own, up to date with its plugin.cfg. */
 static const char *const others[] = {
-	"acl",        "any",         "auto",         "autopath",    "azure",     "cancel",
-	"chaos",      "clouddns",    "dnssec",       "dnstap",      "erratic",   "etcd",
-	"file",       "geoip",       "grpc",         "grpc_server", "header",    "https",
-	"https3",     "import",      "k8s_external", "kubernetes",  "local",     "metadata",
-	"minimal",    "multisocket", "nomad",        "nsid",        "on",        "pprof",
-	"proxyproto", "quic",        "root",         "route53",     "secondary", "shed",
-	"sign",       "tls",         "trace",        "transfer",    "tsig",      "view",
-	"whoami",
+	"acl",         "any",          "auto",       "autopath",    "azure",    "cancel",
+	"chaos",       "clouddns",     "dnssec",     "dnstap",      "erratic",  "etcd",
+	"file",        "geoip",        "grpc",       "grpc_server", "header",   "https",
+	"https3",      "k8s_external", "kubernetes", "local",       "metadata", "minimal",
+	"multisocket", "nomad",        "nsid",       "on",          "pprof",    "proxyproto",
+	"quic",        "root",         "route53",    "secondary",   "shed",     "sign",
+	"tls",         "trace",        "transfer",   "tsig",        "view",     "whoami",
 };
 
 static const struct rule *find(const char *name)

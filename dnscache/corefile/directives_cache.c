@@ -81,13 +81,15 @@ static void set_prefetch(struct corefile_reader *reader, const struct corefile_o
                          const struct corefile_words *words, void *target)
 {
 	struct cache_settings *cache = target;
+	uint32_t duration;
 
 	(void)option;
 	(void)corefile_number(reader, words, 1, 0, UINT32_MAX, &cache->prefetch.amount);
-	cache->prefetch.duration = MINUTE;
 	cache->prefetch.percentage = 10;
-	if (words->count > 2)
-		(void)corefile_duration(reader, words, 2, 1, 24 * HOUR, &cache->prefetch.duration);
+	if (words->count > 2 && corefile_duration(reader, words, 2, 1, 24 * HOUR, &duration))
+		corefile_warn(reader, &words->list[2],
+		              "cache: prefetch: a duration has no effect: uses are counted since "
+		              "the answer came");
 	if (words->count > 3)
 		read_percentage(reader, words, &cache->prefetch.percentage);
 }

@@ -11,7 +11,7 @@
 
 #define SECOND 1000000000ULL
 #define SYNC_INTERVAL_MAX 86400U
-#define WORKERS_MAX 256
+#define WORKERS_MAX 64
 
 struct flag {
 	const char *name;

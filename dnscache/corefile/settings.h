@@ -33,7 +33,6 @@ struct cache_settings {
 	} stale;
 	struct {
 		uint32_t amount;    /* uses that make an answer worth it; 0 = off */
-		uint32_t duration;  /* ms between these uses */
 		uint8_t percentage; /* of the TTL, when less is left */
 	} prefetch;
 };

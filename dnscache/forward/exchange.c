@@ -164,8 +164,8 @@ static void count_answer(struct exchange *exchange, unsigned rcode)
 	while (bucket < FORWARD_BUCKETS - 1 && microseconds > (uint64_t)250 << bucket)
 		bucket++;
 	forward_count(&counters->responses[rcode], 1);
-	forward_count(&counters->duration_bucket[bucket], 1);
-	forward_count(&counters->duration_sum, microseconds);
+	forward_count(&counters->duration_bucket[rcode][bucket], 1);
+	forward_count(&counters->duration_sum[rcode], microseconds);
 }
 
 static bool knows_no_edns(const struct exchange *exchange, const uint8_t *message, unsigned rcode)

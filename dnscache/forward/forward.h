@@ -72,8 +72,8 @@ void forwarder_ask(struct forwarder *forwarder, const struct dns_question *quest
 struct upstream_counters { /* of one upstream; only its worker writes */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t responses[FORWARD_RCODES];        /* by rcode; the last: all others */
-	_Atomic uint64_t duration_bucket[FORWARD_BUCKETS]; /* not cumulated */
-	_Atomic uint64_t duration_sum;                     /* microseconds */
+	_Atomic uint64_t duration_bucket[FORWARD_RCODES][FORWARD_BUCKETS]; /* not cumulated */
+	_Atomic uint64_t duration_sum[FORWARD_RCODES];                     /* microseconds */
 	_Atomic uint64_t timeouts;
 	_Atomic uint64_t mismatches; /* answers to nothing that was asked: spoofing, or late */
 	_Atomic uint64_t health_failures;

@@ -97,9 +97,10 @@ void handover_close(struct handover *handover)
 		struct passed *passed = &handover->list[i];
 		if (passed->fd < 0)
 			continue;
-		if (!is_taken(handover, passed->name))
+		if (!is_taken(handover, passed->name)) {
 			(void)handover_forget(passed->name, NULL);
-		handover_silence(passed->fd);
+			handover_silence(passed->fd);
+		}
 		close(passed->fd);
 	}
 	for (size_t i = 0; i < handover->count; i++)

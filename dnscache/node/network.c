@@ -233,6 +233,8 @@ int network_tear_down_interface(struct network *network, struct error *err)
 {
 	if (!network->settings.interface_wanted)
 		return 0;
+	if (network->settings.rules_wanted && dns_table_digest(&network->netfilter, DNS_TABLE))
+		return 0;
 	return dns_interface_remove(&network->route, network->settings.interface, err);
 }
 

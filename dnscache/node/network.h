@@ -62,7 +62,8 @@ int network_counters(struct network *network, struct network_counters *ret, stru
 
 /* Both tables go, whoever made them: from now on packets take the way they take without us. */
 int network_tear_down_rules(struct network *network, struct error *err);
-/* The interface goes, once nothing more is sent from its addresses. */
+/* The interface goes, once nothing more is sent from its addresses; but not if the rules stand
+ * again: another process has taken over. */
 int network_tear_down_interface(struct network *network, struct error *err);
 void network_close(struct network *network); /* the owned table goes with it; accepts NULL */
 

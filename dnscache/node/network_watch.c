@@ -13,7 +13,10 @@
 #include "dnscache/node/table.h"
 
 #define SETTLE 10 /* milliseconds: one change is several messages */
-#define PAUSE 200 /* milliseconds from one call to the next, should somebody undo what we do */
+/* Milliseconds from one call to the next, should somebody undo what we do all the time. Some calls
+ * ahead of that are free. */
+#define PAUSE 200
+#define AHEAD (5 * PAUSE)
 #define READS_A_TURN 64
 #define BUSES 2
 #define MESSAGE_ROOM 16384
@@ -34,7 +37,8 @@ struct network_watch {
 	const char *interface;
 	void (*changed)(void *context);
 	void *context;
-	uint64_t called; /* milliseconds of the loop */
+	uint64_t calls_until; /* milliseconds of the loop: one call a PAUSE would have lasted so
+	                         long */
 };
 
 static bool is_name(const struct nlattr *attribute, const char *name)
@@ -97,7 +101,8 @@ static bool table_concerns(const struct network_watch *watch, const struct nlmsg
 static void settled_cb(uv_timer_t *timer)
 {
 	struct network_watch *watch = timer->data;
-	watch->called = uv_now(timer->loop);
+	uint64_t now = uv_now(timer->loop);
+	watch->calls_until = (watch->calls_until > now ? watch->calls_until : now) + PAUSE;
 	watch->changed(watch->context);
 }
 
@@ -107,8 +112,8 @@ static void note_change(struct network_watch *watch)
 	uint64_t wait = SETTLE;
 	if (uv_is_active((uv_handle_t *)&watch->timer))
 		return;
-	if (watch->called != 0 && watch->called + PAUSE > now + SETTLE)
-		wait = watch->called + PAUSE - now;
+	if (watch->calls_until > now + AHEAD)
+		wait = watch->calls_until - now - AHEAD;
 	(void)uv_timer_start(&watch->timer, settled_cb, wait, 0);
 }
 

@@ -10,8 +10,8 @@
 
 struct network_watch;
 
-/* changed is called once for all changes of a moment, and at most every 200 ms. interface must
- * outlive the watch. */
+/* changed is called once for all changes of a moment, and in the long run at most every 200 ms.
+ * interface must outlive the watch. */
 int network_watch_open(uv_loop_t *loop, const char *interface, void (*changed)(void *context),
                        void *context, struct network_watch **ret, struct error *err);
 /* Accepts NULL; the memory goes when the loop has run once more. */

@@ -4,10 +4,11 @@
 
 /* The tables' text, as nft(8) reads it. Every function allocates it; NULL: no memory. */
 
+#include "common/dns_packet.h"
 #include "dnscache/node/network.h"
 
-#define DNS_TABLE "podsg-dns"
-#define DNS_AWAY_TABLE "podsg-dns-away"
+#define DNS_TABLE DNS_TABLES
+#define DNS_AWAY_TABLE DNS_TABLES "-away"
 
 #define DNS_COUNTER_QUERIES "queries"
 #define DNS_COUNTER_ANSWERS "answers"

@@ -9,7 +9,8 @@ struct worker;
 
 #define LOOP_CHECK_FIRST 1000   /* milliseconds after a plan has come */
 #define LOOP_CHECK_PERIOD 30000 /* and then */
-/* While there is a loop; longer than the servers in it keep our SERVFAIL, behind which it would hide. */
+/* While there is a loop; longer than the servers in it keep our SERVFAIL, behind which it would
+ * hide. */
 #define LOOP_CHECK_LOOPING 10000
 
 /* Of one worker, at every tick. */

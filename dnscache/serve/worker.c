@@ -328,8 +328,8 @@ int worker_start(const struct worker_shared *shared, unsigned index, struct plan
 	pthread_mutex_init(&worker->forwarders_lock, NULL);
 	worker->shared = shared;
 	worker->index = index;
-	worker->share = (struct forward_share){.workers = shared->workers,
-	                                       .channels_max = WORKER_CHANNELS};
+	worker->share =
+		(struct forward_share){.workers = shared->workers, .channels_max = WORKER_CHANNELS};
 	worker->scratch = aligned_alloc(64, (DNS_ANSWER_MAX + 63) / 64 * 64);
 	worker->reply = malloc(DNS_MESSAGE_MAX);
 	worker->tcp_reply = malloc(DNS_MESSAGE_MAX);

@@ -66,6 +66,8 @@ char *dns_metrics_page(const struct metrics_view *view, size_t *length)
 	expose_reload(out, view);
 	expose_setup_errors(out, view);
 	metrics_own(out, view);
+	if (view->legacy)
+		metrics_legacy(out, view);
 	expose_process(out);
 	bool failed = ferror(out);
 	if (fclose(out) == 0 && !failed)

@@ -68,17 +68,23 @@ static void expose_rcodes(FILE *out, const char *name, const struct upstream_sum
 	}
 }
 
-/* By rcode in CoreDNS; what is measured here is not told apart by it, so NOERROR stands for all. */
 static void expose_durations(FILE *out, const char *name, const struct upstream_sum *sum,
                              bool proxy)
 {
-	uint64_t counts[FORWARD_BUCKETS];
-	for (size_t i = 0; i < FORWARD_BUCKETS; i++)
-		counts[i] = tally_read(&sum->counters.duration_bucket[i]);
-	struct sample_label labels[] = {
-		{"to", sum->to}, {"rcode", "NOERROR"}, {"proxy_name", "forward"}};
-	expose_buckets(out, name, labels, proxy ? 3 : 2, metrics_durations, FORWARD_BUCKETS - 1,
-	               counts, (double)tally_read(&sum->counters.duration_sum) / 1e6);
+	for (uint16_t r = 0; r < FORWARD_RCODES; r++) {
+		uint64_t counts[FORWARD_BUCKETS];
+		char rcode[DNS_NUMBER_TEXT_MAX];
+		struct sample_label labels[] = {{"to", sum->to},
+		                                {"rcode", dns_rcode_text(r, rcode)},
+		                                {"proxy_name", "forward"}};
+		if (tally_read(&sum->counters.responses[r]) == 0)
+			continue;
+		for (size_t i = 0; i < FORWARD_BUCKETS; i++)
+			counts[i] = tally_read(&sum->counters.duration_bucket[r][i]);
+		expose_buckets(out, name, labels, proxy ? 3 : 2, metrics_durations,
+		               FORWARD_BUCKETS - 1, counts,
+		               (double)tally_read(&sum->counters.duration_sum[r]) / 1e6);
+	}
 }
 
 static void expose_tally(FILE *out, const char *name, const struct upstream_sum *sum, bool proxy,
@@ -145,6 +151,19 @@ static void expose_forward(FILE *out, const struct upstream_sums *sums)
 	             &sum->counters.health_failures);
 }
 
+/* And of the oldest. */
+static void expose_oldest(FILE *out, const struct upstream_sums *sums)
+{
+	expose_family(out, "coredns_forward_request_count_total", "counter", "Questions sent.");
+	EACH(sum)
+	expose_tally(out, "coredns_forward_request_count_total", sum, false,
+	             &sum->counters.requests);
+	expose_family(out, "coredns_forward_response_rcode_count_total", "counter",
+	              "Answers by rcode.");
+	EACH(sum)
+	expose_rcodes(out, "coredns_forward_response_rcode_count_total", sum);
+}
+
 static void expose_own(FILE *out, const struct upstream_sums *sums)
 {
 	expose_family(out, "podsg_dns_upstream_timeouts_total", "counter",
@@ -173,6 +192,8 @@ void metrics_upstreams(FILE *out, const struct metrics_view *view)
 	}
 	expose_proxy(out, &sums);
 	expose_forward(out, &sums);
+	if (view->legacy)
+		expose_oldest(out, &sums);
 	expose_own(out, &sums);
 	expose_one(out, "coredns_forward_healthcheck_broken_total", "counter",
 	           "Questions while all upstreams were down.", (double)broken);

@@ -11,7 +11,7 @@
 
 #define PROBE_PERIOD 1000 /* milliseconds between two calls of probe_turn() */
 #define PROBE_PATIENCE 3  /* probes in a row that may fail */
-#define PROBE_STUCK 10    /* periods that a worker's loop may stand still before it is given up */
+#define PROBE_STUCK 5     /* periods that a worker's loop may stand still before it is given up */
 
 struct probe;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/dns_packet.h"
 #include "nft-sync/kernel/nft_watch.h"
 
 /* A transaction of 100,000 elements is a notification each; they are read between two of them. */
@@ -95,12 +96,19 @@ static const char *event_text(uint8_t type)
 	return known ? texts[type] : "object changed";
 }
 
+/* The DNS cache's tables come and go with it. */
+static bool is_of_dns_cache(const struct nlmsghdr *message)
+{
+	const char *table = attribute_text(message, ATTRIBUTE_TABLE);
+	return strncmp(table, DNS_TABLES, sizeof(DNS_TABLES) - 1) == 0;
+}
+
 static void watch_object(struct nft_watch *watch, const struct nlmsghdr *message)
 {
 	const struct nfgenmsg *family = mnl_nlmsg_get_payload(message);
 	uint8_t type = (uint8_t)(message->nlmsg_type & 0xff);
 	if (message->nlmsg_pid != watch->own_port && type == NFT_MSG_DELTABLE)
-		watch->deleted = true;
+		watch->deleted |= !is_of_dns_cache(message);
 	if (message->nlmsg_pid == watch->own_port || family->nfgen_family != NFPROTO_INET ||
 	    strcmp(attribute_text(message, ATTRIBUTE_TABLE), watch->table) != 0)
 		return;

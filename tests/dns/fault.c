@@ -16,10 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+/* glibc's own names for those that are replaced here. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static uint64_t first, last; /* first: 0, none */
 static _Atomic uint64_t number;

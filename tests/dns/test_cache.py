@@ -363,7 +363,8 @@ def main():
     program = tap.Program()
     with place.upstream() as up, place.upstream(3) as other:
         other.default = says("@ 300 A 192.0.2.2")
-        with place.running(program, corefile(up, other), config="clientOutstanding: 4096") as daemon:
+        with place.running(program, corefile(up, other),
+                           config="clientOutstanding: 4096") as daemon:
             place.together(program, CASES, Case(up, daemon))
             place.together(program, STALE_CASES, Stale(up, daemon))
             program.case("prefetches are counted once each", equal,

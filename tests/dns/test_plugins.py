@@ -200,18 +200,20 @@ def corefile(up, hosts):
         place.block(".", "cache 300", forward)
         + place.block("rewritten", "cache 300", "rewrite name exact old.rewritten new.internal",
                       "rewrite name suffix .old.rewritten .new.suffix answer auto",
-                      r"rewrite name regex ^(\w)-(\w)\.rewritten\.$ {2}.{1}.svc.internal answer auto",
+                      r"rewrite name regex ^(\w)-(\w)\.rewritten\.$ {2}.{1}.svc.internal "
+                      "answer auto",
                       forward)
         + place.block("rewrittentype", "cache 300", "rewrite type HINFO A", forward)
         + place.block("rewrittenttl", "cache 300", "rewrite ttl suffix .rewrittenttl 15", forward)
         + place.block(
             "templated", "cache 300", "template IN A templated {",
             r'match "^ip-(?P<a>\d+)-(?P<b>\d+)-(?P<c>\d+)-(?P<d>\d+)\.templated\.$"',
-            'answer "{{ .Name }} 60 IN A {{ .Group.a }}.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"',
+            'answer "{{ .Name }} 60 IN A '
+            '{{ .Group.a }}.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"',
             "fallthrough", "}", forward)
         + place.block("denied", "template IN ANY denied {", "rcode NXDOMAIN",
                       'authority "denied. 60 IN SOA ns.denied. root.denied. 1 60 60 60 60"', "}")
-        + place.block("hosted.test 2.0.192.in-addr.arpa".replace(" ", f":{place.PORT} "),
+        + place.block(f"hosted.test:{place.PORT} 2.0.192.in-addr.arpa",
                       f"hosts {hosts} {{", "192.0.2.77 inline.hosted.test", "reload 1s",
                       "fallthrough", "}", forward)
         + place.block("dns64", "cache 300", "dns64 {", "allow_ipv4", "}", forward)

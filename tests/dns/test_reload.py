@@ -107,7 +107,8 @@ class Case:
         with self.daemon(self.plain()) as daemon, daemon.client.connect() as connection:
             for corefile in (self.plain("errors"), self.plain()):
                 connection.sendall(place.framed(query("connected.test").to_wire()))
-                equal(place.Answer(place.receive_framed(connection), 0).data, ["192.0.2.1"], "answer")
+                answer = place.Answer(place.receive_framed(connection), 0)
+                equal(answer.data, ["192.0.2.1"], "answer")
                 daemon.reload(corefile)
 
     def address_taken(self):
@@ -120,7 +121,8 @@ class Case:
                       daemon.said)
                 equal(daemon.client.ask("rival.test").rcode, "NOERROR", "the old one")
                 rival.close()
-                wait_for(lambda: place.Client(place.address(4)).send(query("a.test").to_wire(), 0.5),
+                second = place.Client(place.address(4))
+                wait_for(lambda: second.send(query("a.test").to_wire(), 0.5),
                          "the address answers when it is free", timeout=place.PATIENCE)
 
     def everywhere(self):

@@ -11,7 +11,7 @@ import place
 from place import check, dns, query
 from lab import tap
 from lab.tap import equal, wait_for
-from upstream import (by_protocol, denies, each, hangs_up, later, mutated, plain_answer, raw, says,
+from upstream import (by_protocol, each, hangs_up, later, mutated, plain_answer, raw, says,
                       silent, truncated, wrong_id, wrong_question)
 
 GOOD = "@ 300 A 192.0.2.1"

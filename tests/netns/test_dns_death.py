@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "dns"))
 
-from lab import dns, netns, tap
+from lab import daemon, dns, netns, tap
 from lab.node import Node, Pod, Service
 from lab.tap import check, equal, note, wait_for
 
@@ -28,7 +28,7 @@ import upstream
 from manager import Manager
 from place import BUILD, COMPLAINTS
 
-BINARY = os.path.join(BUILD, "podsg-dnscache")
+BINARY = os.path.join(daemon.BUILD, "podsg-dnscache")
 FLOOD = os.path.join(BUILD, "bench", "dns_flood")
 CLUSTER, LOCAL = ("172.20.0.10", "fd12:3456::a"), ("169.254.20.10", "fd00:20::10")
 EVERYWHERE = CLUSTER + LOCAL
@@ -205,6 +205,8 @@ class Cases:
             check(back < 0.3, f"the first answer came after {back:.3f} s")
             check(report["lost"] <= BATCH * WORKERS, report)
             check(world.is_whole(), f"{world.addresses()}, {world.tables()}")
+            world.expect_resolved()
+            check("level=error" not in world.manager.log_text(), world.manager.log_tail())
 
     def restarted_under_load(self, server):
         with self.world() as world:
@@ -216,6 +218,9 @@ class Cases:
             note(f"{report['lost']} of {report['sent']} queries lost")
             equal(report["lost"], 0, "lost queries")
             equal(list(report["rcodes"]), ["0"], "rcodes")
+            check(world.is_whole(), f"{world.addresses()}, {world.tables()}")
+            world.expect_resolved()
+            check("level=error" not in world.manager.log_text(), world.manager.log_tail())
 
     def killed_for_good(self):
         with self.world() as world:

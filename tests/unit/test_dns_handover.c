@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@
 #include <cmocka.h>
 
 #include "dnscache/node/handover.h"
+
+#define CLIENTS 50
 
 /* What the service manager hears: one datagram, and the descriptor that came with it. */
 struct heard {
@@ -282,6 +285,107 @@ static void a_name_beyond_what_the_manager_takes_is_refused(void **state)
 	assert_false(hear(*state, &heard));
 }
 
+static int open_socket(int type, in_port_t *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	                              .sin_port = *port};
+	socklen_t length = sizeof(address);
+	int one = 1;
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 128), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	*port = address.sin_port;
+	return fd;
+}
+
+/* Each from a port of its own, so that the kernel would spread them. */
+static void send_to(int type, in_port_t port, int clients[static CLIENTS])
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = port};
+
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = socket(AF_INET, type, 0);
+		assert_int_equal(connect(clients[i], (struct sockaddr *)&address, sizeof(address)),
+		                 0);
+		assert_int_equal(send(clients[i], "?", 1, 0), 1);
+	}
+}
+
+static void close_all(const int clients[static CLIENTS])
+{
+	for (int i = 0; i < CLIENTS; i++)
+		close(clients[i]);
+}
+
+static void a_silenced_datagram_socket_leaves_its_share_to_others(void **state)
+{
+	in_port_t port = 0;
+	int clients[CLIENTS];
+	char byte;
+	int silenced = open_socket(SOCK_DGRAM, &port);
+	int other = open_socket(SOCK_DGRAM, &port);
+
+	(void)state;
+	handover_silence(silenced);
+	send_to(SOCK_DGRAM, port, clients);
+	for (int i = 0; i < CLIENTS; i++)
+		assert_int_equal(recv(other, &byte, 1, 0), 1);
+	assert_int_equal(recv(silenced, &byte, 1, 0), -1);
+	close_all(clients);
+	close(silenced);
+	close(other);
+}
+
+static void what_a_silenced_socket_has_can_be_answered(void **state)
+{
+	in_port_t port = 0;
+	int clients[CLIENTS];
+	struct sockaddr_in client;
+	socklen_t length = sizeof(client);
+	char byte;
+	int silenced = open_socket(SOCK_DGRAM, &port);
+
+	(void)state;
+	send_to(SOCK_DGRAM, port, clients);
+	handover_silence(silenced);
+	for (int i = 0; i < CLIENTS; i++) {
+		assert_int_equal(
+			recvfrom(silenced, &byte, 1, 0, (struct sockaddr *)&client, &length), 1);
+		assert_int_equal(sendto(silenced, "!", 1, 0, (struct sockaddr *)&client, length),
+		                 1);
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		assert_int_equal(recv(clients[i], &byte, 1, 0), 1);
+	close_all(clients);
+	close(silenced);
+}
+
+static void a_silenced_listener_leaves_its_share_to_others(void **state)
+{
+	in_port_t port = 0;
+	int clients[CLIENTS];
+	int silenced = open_socket(SOCK_STREAM, &port);
+	int other = open_socket(SOCK_STREAM, &port);
+
+	(void)state;
+	handover_silence(silenced);
+	send_to(SOCK_STREAM, port, clients);
+	for (int i = 0; i < CLIENTS; i++) {
+		int accepted = accept(other, NULL, NULL);
+		assert_true(accepted >= 0);
+		close(accepted);
+	}
+	close_all(clients);
+	close(silenced);
+	close(other);
+}
+
 #define WITH_MANAGER(test) cmocka_unit_test_setup_teardown(test, open_manager, close_manager)
 
 int main(void)
@@ -297,6 +401,9 @@ int main(void)
 		WITH_MANAGER(without_a_manager_nothing_is_there_and_nothing_fails),
 		WITH_MANAGER(a_manager_that_is_gone_is_an_error_that_names_what_was_lost),
 		WITH_MANAGER(a_name_beyond_what_the_manager_takes_is_refused),
+		cmocka_unit_test(a_silenced_datagram_socket_leaves_its_share_to_others),
+		cmocka_unit_test(what_a_silenced_socket_has_can_be_answered),
+		cmocka_unit_test(a_silenced_listener_leaves_its_share_to_others),
 	};
 
 	return cmocka_run_group_tests_name("dns_handover", tests, NULL, NULL);

@@ -177,7 +177,7 @@ static void wrong_flags_are_refused(void **state)
 		{{"-dns.port", "0"}, "-dns.port: \"0\": expected a whole number, 1 to 65535"},
 		{{"-health-port=65536"},
 	         "-health-port: \"65536\": expected a whole number, 1 to 65535"},
-		{{"--workers", "257"}, "-workers: \"257\": expected a whole number, 0 to 256"},
+		{{"--workers", "65"}, "-workers: \"65\": expected a whole number, 0 to 64"},
 		{{"-syncinterval", "0"},
 	         "-syncinterval: \"0\": expected a time like 60, 60s or 5m, 1s to 24h"},
 		{{"-syncinterval", "often"},
