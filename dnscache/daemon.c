@@ -249,12 +249,12 @@ static void network_cb(void *context)
 	daemon_keep_rules(context, true);
 }
 
-/* Without it, the sync interval looks. */
+/* Without it, the period looks. */
 static void watch_network(struct dnscache *daemon)
 {
 	const struct dnscache_options *options = daemon->options;
 	struct error failure = {0};
-	if (!options->setup_interface && !options->setup_rules)
+	if (!options->setup_interface)
 		return;
 	if (network_watch_open(&daemon->loop, options->interface, network_cb, daemon,
 	                       &daemon->network_watch, &failure) < 0)

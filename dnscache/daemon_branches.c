@@ -8,6 +8,9 @@
 #include "common/log.h"
 #include "dnscache/daemon_parts.h"
 
+/* Milliseconds; two short dumps of rules. */
+#define RULES_PERIOD 1000
+
 static void free_permissions(struct permissions *permissions)
 {
 	branches_free(permissions->branches);
@@ -90,12 +93,16 @@ void daemon_read_branches(struct dnscache *daemon)
 		spread(daemon, NULL);
 }
 
+/* Others' files in its directory are no reason to look. */
 static void changed_cb(uv_fs_event_t *watch, const char *name, int events, int status)
 {
-	(void)name;
+	struct dnscache *daemon = watch->data;
+	const char *path = daemon->config->nft_sync.branches;
+	const char *slash = strrchr(path, '/');
 	(void)events;
 	(void)status;
-	daemon_read_branches(watch->data);
+	if (!name || strcmp(name, slash ? slash + 1 : path) == 0)
+		daemon_read_branches(daemon);
 }
 
 /* The directory, for the file is renamed into place. Without it, the period looks. */
@@ -119,7 +126,7 @@ void daemon_keep_rules(struct dnscache *daemon, bool now)
 	const char *const *strict = NULL;
 	if (!daemon->network || daemon->stopping || (!now && time < daemon->next_rules))
 		return;
-	daemon->next_rules = time + (uint64_t)daemon->options->sync_interval * 1000;
+	daemon->next_rules = time + RULES_PERIOD;
 	if (daemon->permissions)
 		strict = branches_strict(daemon->permissions->branches, &count);
 	enum network_trouble trouble = NETWORK_INTERFACE_CHECK;

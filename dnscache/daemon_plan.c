@@ -15,8 +15,10 @@ int daemon_make_plan(struct dnscache *daemon, struct plan **ret, struct error *e
 	struct corefile *corefile;
 	struct dnscache_values values;
 	int r = dnscache_values_read(daemon->options, daemon->config, &values, err);
-	if (r < 0)
+	if (r < 0) {
+		daemon->config_errors++;
 		return r;
+	}
 	r = dnscache_values_corefile(&values, &corefile, err);
 	if (r == 0)
 		r = plan_make(corefile, values.listen, values.listen_count, daemon->counters, ret,

@@ -222,7 +222,7 @@ const char dnscache_usage[] =
 	"  -interfacename NAME             default nodelocaldns\n"
 	"  -setupiptables                  keep their packets from being tracked, default true\n"
 	"  -skipteardown                   leave both when stopped\n"
-	"  -syncinterval TIME              how often both are looked at, default 60s\n"
+	"  -syncinterval TIME              no effect: both are looked at every second\n"
 	"  -upstreamsvc NAME               Service of the cluster's DNS servers\n"
 	"  -kubednscm DIRECTORY            kube-dns's ConfigMap, default /etc/kube-dns if there\n"
 	"  -metrics-listen-address ADDRESS:PORT   default 0.0.0.0:9353\n"

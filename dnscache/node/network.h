@@ -45,11 +45,11 @@ enum network_trouble {
 /* What settings points to must outlive it. Only one thread may use it. */
 int network_open(const struct network_settings *settings, struct network **ret, struct error *err);
 
-/* Interface and addresses, before the sockets are bound; adopts what is there. Call it again every
- * sync interval, too. */
+/* Interface and addresses, before the sockets are bound; adopts what is there. Call it again
+ * every second, too. */
 int network_set_up_interface(struct network *network, struct error *err);
 /* Both tables, once somebody answers. Call it again when the list of strict interfaces (host veths)
- * has changed, and every sync interval: what is right already is left alone. */
+ * has changed, and every second: what is right already is left alone. */
 int network_set_up_rules(struct network *network, const char *const *strict, size_t strict_count,
                          struct error *err);
 struct network_counters {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -10,7 +8,6 @@
 #include <sys/socket.h>
 
 #include "dnscache/node/network_watch.h"
-#include "dnscache/node/table.h"
 
 #define SETTLE 10 /* milliseconds: one change is several messages */
 /* Milliseconds from one call to the next, should somebody undo what we do all the time. Some calls
@@ -18,20 +15,11 @@
 #define PAUSE 200
 #define AHEAD (5 * PAUSE)
 #define READS_A_TURN 64
-#define BUSES 2
 #define MESSAGE_ROOM 16384
 
-struct network_watch;
-
-struct bus {
-	uv_poll_t poll;
-	struct mnl_socket *socket;
-	struct network_watch *watch;
-	bool (*concerns)(const struct network_watch *watch, const struct nlmsghdr *message);
-};
-
 struct network_watch {
-	struct bus buses[BUSES];
+	struct mnl_socket *socket;
+	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned open_handles;
 	const char *interface;
@@ -66,7 +54,7 @@ static bool address_concerns(const struct network_watch *watch, const struct nlm
 	       if_indextoname(header->ifa_index, name) && strcmp(name, watch->interface) == 0;
 }
 
-static bool route_concerns(const struct network_watch *watch, const struct nlmsghdr *message)
+static bool concerns(const struct network_watch *watch, const struct nlmsghdr *message)
 {
 	switch (message->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -77,25 +65,6 @@ static bool route_concerns(const struct network_watch *watch, const struct nlmsg
 	default:
 		return false;
 	}
-}
-
-/* The table's name is the first attribute of all that has one: tables, chains, rules, sets. */
-_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
-                       NFTA_OBJ_TABLE == 1,
-               "the table's name");
-
-static bool table_concerns(const struct network_watch *watch, const struct nlmsghdr *message)
-{
-	const struct nlattr *attribute;
-	(void)watch;
-	if (NFNL_SUBSYS_ID(message->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
-	    NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWGEN ||
-	    message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
-		return false;
-	mnl_attr_for_each (attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == NFTA_TABLE_NAME)
-			return is_name(attribute, DNS_TABLE) || is_name(attribute, DNS_AWAY_TABLE);
-	return false;
 }
 
 static void settled_cb(uv_timer_t *timer)
@@ -118,60 +87,55 @@ static void note_change(struct network_watch *watch)
 }
 
 /* Messages that were lost may have been ours. */
-static bool read_one(struct bus *bus, bool *concerned)
+static bool read_one(struct network_watch *watch, bool *concerned)
 {
 	char buffer[MESSAGE_ROOM];
-	int left = (int)mnl_socket_recvfrom(bus->socket, buffer, sizeof(buffer));
+	int left = (int)mnl_socket_recvfrom(watch->socket, buffer, sizeof(buffer));
 	if (left < 0) {
 		*concerned = *concerned || errno == ENOBUFS || errno == ENOSPC;
 		return errno == ENOBUFS || errno == ENOSPC || errno == EINTR;
 	}
 	for (const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 	     mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
-		*concerned = *concerned || bus->concerns(bus->watch, message);
+		*concerned = *concerned || concerns(watch, message);
 	return true;
 }
 
 static void readable_cb(uv_poll_t *poll, int status, int events)
 {
-	struct bus *bus = poll->data;
+	struct network_watch *watch = poll->data;
 	bool concerned = false;
 	(void)events;
 	/* libuv has stopped then; the error is fetched by reading. */
 	if (status < 0)
 		(void)uv_poll_start(poll, UV_READABLE, readable_cb);
-	for (int i = 0; i < READS_A_TURN && read_one(bus, &concerned); i++) {
+	for (int i = 0; i < READS_A_TURN && read_one(watch, &concerned); i++) {
 	}
 	if (concerned)
-		note_change(bus->watch);
+		note_change(watch);
 }
 
-static int open_bus(struct network_watch *watch, unsigned number, int protocol, const int *groups)
+static int open_socket(struct network_watch *watch)
 {
-	struct bus *bus = &watch->buses[number];
-	bus->watch = watch;
-	bus->concerns = protocol == NETLINK_ROUTE ? route_concerns : table_concerns;
-	bus->socket = mnl_socket_open2(protocol, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (!bus->socket || mnl_socket_bind(bus->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
+	watch->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (!watch->socket || mnl_socket_bind(watch->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	for (; *groups; groups++)
-		if (mnl_socket_setsockopt(bus->socket, NETLINK_ADD_MEMBERSHIP,
-		                          (void *)(uintptr_t)groups, sizeof(*groups)) < 0)
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (mnl_socket_setsockopt(watch->socket, NETLINK_ADD_MEMBERSHIP,
+		                          (void *)(uintptr_t)&groups[i], sizeof(groups[i])) < 0)
 			return -errno;
-	bus->poll.data = bus;
-	int r = uv_poll_init(watch->timer.loop, &bus->poll, mnl_socket_get_fd(bus->socket));
+	watch->poll.data = watch;
+	int r = uv_poll_init(watch->timer.loop, &watch->poll, mnl_socket_get_fd(watch->socket));
 	if (r < 0)
 		return r;
 	watch->open_handles++;
-	return uv_poll_start(&bus->poll, UV_READABLE, readable_cb);
+	return uv_poll_start(&watch->poll, UV_READABLE, readable_cb);
 }
 
 int network_watch_open(uv_loop_t *loop, const char *interface, void (*changed)(void *context),
                        void *context, struct network_watch **ret, struct error *err)
 {
-	static const int route_groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-	                                   0};
-	static const int table_groups[] = {NFNLGRP_NFTABLES, 0};
 	struct network_watch *watch = calloc(1, sizeof(*watch));
 	if (!watch)
 		return error_set(err, -ENOMEM, "no memory");
@@ -181,43 +145,30 @@ int network_watch_open(uv_loop_t *loop, const char *interface, void (*changed)(v
 	watch->timer.data = watch;
 	uv_timer_init(loop, &watch->timer);
 	watch->open_handles = 1;
-	int r = open_bus(watch, 0, NETLINK_ROUTE, route_groups);
-	if (r == 0)
-		r = open_bus(watch, 1, NETLINK_NETFILTER, table_groups);
+	int r = open_socket(watch);
 	if (r < 0) {
 		network_watch_close(watch);
-		return error_set(err, r, "cannot watch the node's network: %s", strerror(-r));
+		return error_set(err, r, "cannot watch the node's interfaces: %s", strerror(-r));
 	}
 	*ret = watch;
 	return 0;
 }
 
-static void closed(struct network_watch *watch)
+static void closed_cb(uv_handle_t *handle)
 {
+	struct network_watch *watch = handle->data;
 	if (--watch->open_handles > 0)
 		return;
-	for (unsigned i = 0; i < BUSES; i++)
-		if (watch->buses[i].socket)
-			(void)mnl_socket_close(watch->buses[i].socket);
+	if (watch->socket)
+		(void)mnl_socket_close(watch->socket);
 	free(watch);
-}
-
-static void timer_closed_cb(uv_handle_t *handle)
-{
-	closed(handle->data);
-}
-
-static void bus_closed_cb(uv_handle_t *handle)
-{
-	struct bus *bus = handle->data;
-	closed(bus->watch);
 }
 
 void network_watch_close(struct network_watch *watch)
 {
 	if (!watch)
 		return;
-	for (unsigned i = 0; i + 1 < watch->open_handles; i++)
-		uv_close((uv_handle_t *)&watch->buses[i].poll, bus_closed_cb);
-	uv_close((uv_handle_t *)&watch->timer, timer_closed_cb);
+	if (watch->open_handles > 1)
+		uv_close((uv_handle_t *)&watch->poll, closed_cb);
+	uv_close((uv_handle_t *)&watch->timer, closed_cb);
 }

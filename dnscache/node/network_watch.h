@@ -2,7 +2,11 @@
 #ifndef PODSG_DNS_NETWORK_WATCH_H
 #define PODSG_DNS_NETWORK_WATCH_H
 
-/* Tells when somebody, ourselves included, has changed the interface or the tables. */
+/*
+ * Tells when somebody, ourselves included, has changed the interface. Not of the tables: where one
+ * process of the machine listens to nf_tables, the kernel writes a notification for every element
+ * that any other adds, and nft-sync's start takes twice as long. They are looked at instead.
+ */
 
 #include "common/error.h"
 

@@ -204,7 +204,8 @@ bool hosts_changed(const struct hosts *hosts)
 {
 	struct file_identity now;
 
-	return hosts->settings->path && file_identity_of(hosts->settings->path, &now) == 0 &&
+	return hosts->settings->path && hosts->settings->reload > 0 &&
+	       file_identity_of(hosts->settings->path, &now) == 0 &&
 	       !file_identity_equal(&hosts->file, &now);
 }
 

@@ -223,7 +223,7 @@ static void origins_stand_for_the_zones_of_the_block(void **state)
 
 static void a_changed_file_is_seen_and_one_that_is_gone_is_kept(void **state)
 {
-	const struct hosts_settings settings = {.path = path};
+	const struct hosts_settings settings = {.path = path, .reload = 5000};
 	struct hosts *hosts;
 
 	(void)state;
@@ -234,6 +234,20 @@ static void a_changed_file_is_seen_and_one_that_is_gone_is_kept(void **state)
 	write_file("10.0.0.1 a.example b.example\n");
 	assert_true(hosts_changed(hosts));
 	assert_int_equal(unlink(path), 0);
+	assert_false(hosts_changed(hosts));
+	write_file("");
+	hosts_free(hosts);
+}
+
+static void without_reload_a_changed_file_is_not_looked_at(void **state)
+{
+	const struct hosts_settings settings = {.path = path, .reload = 0};
+	struct hosts *hosts;
+
+	(void)state;
+	write_file("10.0.0.1 a.example\n");
+	hosts = load(&settings);
+	write_file("10.0.0.1 a.example b.example\n");
 	assert_false(hosts_changed(hosts));
 	write_file("");
 	hosts_free(hosts);
@@ -320,6 +334,7 @@ int main(void)
 		cmocka_unit_test(who_is_no_host_falls_through_or_fails),
 		cmocka_unit_test(origins_stand_for_the_zones_of_the_block),
 		cmocka_unit_test(a_changed_file_is_seen_and_one_that_is_gone_is_kept),
+		cmocka_unit_test(without_reload_a_changed_file_is_not_looked_at),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
 		cmocka_unit_test(a_file_that_is_too_large_is_an_error),
 		cmocka_unit_test(more_than_a_million_entries_are_an_error),
