@@ -71,7 +71,7 @@ void forwarder_ask(struct forwarder *forwarder, const struct dns_question *quest
 #define FORWARD_RCODES 24
 struct upstream_counters { /* of one upstream; only its worker writes */
 	_Atomic uint64_t requests;
-	_Atomic uint64_t responses[FORWARD_RCODES];        /* by rcode; the last: all others */
+	_Atomic uint64_t responses[FORWARD_RCODES]; /* by rcode; the last: all others */
 	_Atomic uint64_t duration_bucket[FORWARD_RCODES][FORWARD_BUCKETS]; /* not cumulated */
 	_Atomic uint64_t duration_sum[FORWARD_RCODES];                     /* microseconds */
 	_Atomic uint64_t timeouts;

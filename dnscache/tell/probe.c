@@ -104,8 +104,7 @@ static bool was_answered(int fd)
 	return fd >= 0 && recv(fd, answer, sizeof(answer), 0) >= DNS_HEADER_SIZE;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-say(struct probe *probe, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) say(struct probe *probe, const char *format, ...)
 {
 	va_list arguments;
 	if (probe->trouble[0])

@@ -42,8 +42,8 @@ void forward_place_start(struct forward_place *place, unsigned upstreams)
 {
 	struct error err = {0};
 	place->settings.upstream_count = upstreams;
-	assert_int_equal(forwarder_open(&place->loop, &place->settings, DNS_UDP_DEFAULT, &place->share,
-	                                &place->forwarder, &err),
+	assert_int_equal(forwarder_open(&place->loop, &place->settings, DNS_UDP_DEFAULT,
+	                                &place->share, &place->forwarder, &err),
 	                 0);
 }
 

@@ -406,9 +406,9 @@ static void a_port_alone_is_every_address(void **state)
 	http_server_close(place->server);
 	turn(place);
 	(void)snprintf(place->address, sizeof(place->address), ":%u", place->port);
-	assert_int_equal(http_server_open(&place->loop, place->address, answer, place, &err,
-	                                  &place->server),
-	                 0);
+	assert_int_equal(
+		http_server_open(&place->loop, place->address, answer, place, &err, &place->server),
+		0);
 	assert_non_null(strstr(ask(place, "GET /hello HTTP/1.1\r\n\r\n"), "hello"));
 }
 
