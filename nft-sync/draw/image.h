@@ -109,7 +109,7 @@ enum statement_kind {
 	STATEMENT_LOG,      /* to nflog group number, prefix name */
 	STATEMENT_PRIORITY, /* the packet has priority number */
 	STATEMENT_RANDOM,   /* one time in number */
-	STATEMENT_DNAT,     /* to address and port low, in a family */
+	STATEMENT_DNAT,     /* of a protocol: to address and port low, in a family */
 	STATEMENT_SNAT,     /* to what the map (a set of DATA_ADDRESS4 or 6) says of the source */
 	STATEMENT_VERDICT,
 };

@@ -191,7 +191,9 @@ static void print_dnat(FILE *out, const struct statement *s)
 	char text[INET6_ADDRSTRLEN];
 	bool v4 = s->family == AF_INET;
 	inet_ntop(s->family, s->address, text, sizeof(text));
-	fprintf(out, v4 ? "dnat ip to %s:%u" : "dnat ip6 to [%s]:%u", text, s->low);
+	fprintf(out,
+	        v4 ? "meta l4proto %s dnat ip to %s:%u" : "meta l4proto %s dnat ip6 to [%s]:%u",
+	        protocol_text(s->protocol), text, s->low);
 }
 
 static void print_statement(FILE *out, const struct statement *s)

@@ -168,7 +168,7 @@ static int add_leading_chain(const struct drawing *drawing, uint8_t family, uint
 		(void)dns_led_server(resolution, family, i, &server);
 		if (i + 1 < count)
 			match_randomly(rule, count - i);
-		dnat_to(rule, &server->address,
+		dnat_to(rule, &server->address, protocol,
 		        protocol == IPPROTO_UDP ? server->udp_port : server->tcp_port);
 	}
 	return image_add_chain(drawing->image, chain);

@@ -162,11 +162,12 @@ struct image_rule *match_randomly(struct image_rule *rule, uint32_t times)
 	return with_number(rule, STATEMENT_RANDOM, times);
 }
 
-void dnat_to(struct image_rule *rule, const struct prefix *address, uint16_t port)
+void dnat_to(struct image_rule *rule, const struct prefix *address, uint8_t protocol, uint16_t port)
 {
 	struct statement *statement = add(rule, STATEMENT_DNAT);
 	statement->family = address->family;
 	memcpy(statement->address, address->address, sizeof(statement->address));
+	statement->protocol = protocol;
 	statement->low = port;
 }
 

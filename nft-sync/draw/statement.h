@@ -35,8 +35,10 @@ struct image_rule *snat_by_map(struct image_rule *rule, const char *map, uint8_t
 struct image_rule *match_priority(struct image_rule *rule, uint32_t priority);
 /* One time in `times`. */
 struct image_rule *match_randomly(struct image_rule *rule, uint32_t times);
-/* Ends the rule, and the way of the packet through tables that translate destinations. */
-void dnat_to(struct image_rule *rule, const struct prefix *address, uint16_t port);
+/* Ends the rule, and the way of the packet through tables that translate destinations. nft reads a
+ * port only behind its protocol. */
+void dnat_to(struct image_rule *rule, const struct prefix *address, uint8_t protocol,
+             uint16_t port);
 void give_verdict(struct image_rule *rule, enum verdict_code code, const char *chain);
 
 #endif

@@ -360,6 +360,7 @@ static void make_dnat(struct maker *maker, const struct statement *s)
 {
 	bool v4 = s->family == AF_INET;
 	uint16_t port = htons(s->low);
+	make_protocol(maker, s->protocol);
 	make_value(maker, NFT_REG_1, s->address, v4 ? 4 : 16);
 	make_value(maker, NFT_REG_2, &port, sizeof(port));
 	struct nftnl_expr *e = expression(maker, "nat");

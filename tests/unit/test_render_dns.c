@@ -132,10 +132,12 @@ static void each_server_gets_its_share(void **state)
 {
 	(void)state;
 	draw(NODE SERVERS, KUBERNETES(WITH_ENI SG_1), EGRESS(""));
-	assert_true(has("chain strict-dns4-udp", "numgen random mod 3 0 dnat ip to 10.0.0.53:53\n"
-	                                         "\t\tnumgen random mod 2 0 dnat ip to "
+	assert_true(has("chain strict-dns4-udp", "numgen random mod 3 0 meta l4proto udp "
+	                                         "dnat ip to 10.0.0.53:53\n"
+	                                         "\t\tnumgen random mod 2 0 meta l4proto udp "
+	                                         "dnat ip to "
 	                                         "10.0.0.54:53\n"
-	                                         "\t\tdnat ip to 10.0.0.55:53\n"));
+	                                         "\t\tmeta l4proto udp dnat ip to 10.0.0.55:53\n"));
 	assert_null(drawing_block(&drawing, "chain strict-dns6-udp"));
 }
 
