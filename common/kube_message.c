@@ -147,7 +147,9 @@ static int check_object(const struct message *message, const char *text, size_t 
 	return refuse(message, &start, rule);
 }
 
-static struct json_slice *own_part(struct object_parts *parts, const char *key)
+/* What an object says of itself is kept, the first of each. */
+static bool keep_own_part(struct object_parts *parts, const char *key,
+                          const struct json_slice *value)
 {
 	const struct pick own[] = {
 		{"apiVersion", &parts->api_version}, {"kind", &parts->kind},
@@ -155,20 +157,21 @@ static struct json_slice *own_part(struct object_parts *parts, const char *key)
 		{"namespace", &parts->namespace},    {"resourceVersion", &parts->version},
 	};
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (strcmp(own[i].key, key) == 0)
-			return own[i].ret;
-	return NULL;
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (strcmp(own[i].key, key) != 0)
+			continue;
+		if (own[i].ret->length == 0)
+			*own[i].ret = *value;
+		return true;
+	}
+	return false;
 }
 
 static void note_part(void *context, const struct json_pick *pick, const struct json_slice *value)
 {
 	struct object_parts *parts = context;
-	struct json_slice *own = own_part(parts, pick->key);
 
-	if (own && own->length == 0)
-		*own = *value;
-	if (own || (pick->members && value->text[0] == '{'))
+	if (keep_own_part(parts, pick->key, value) || (pick->members && value->text[0] == '{'))
 		return;
 	siphash_word(&parts->digest, (uintptr_t)pick);
 	siphash_bytes(&parts->digest, value->text, value->length);

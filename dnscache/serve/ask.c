@@ -56,7 +56,7 @@ static void fail_here(struct task *task, int r)
 /* Scrubbed records, whole: the answer to the question that was asked. */
 static void finish(struct task *task, struct dns_records *records)
 {
-	struct dns_answer *answer;
+	struct dns_answer *answer = NULL;
 	const struct dns_lifetimes *lifetimes = &task->zone->block->settings->cache.lifetimes;
 	int r = 0;
 	if (task->rewrites)

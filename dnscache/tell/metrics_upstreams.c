@@ -105,28 +105,28 @@ static void expose_connections(FILE *out, const char *name, const struct upstrea
 	}
 }
 
-#define EACH(sum)                                                                                  \
+#define EACH_SUM                                                                                   \
 	for (const struct upstream_sum *sum = sums->list; sum < sums->list + sums->count; sum++)
 
 static void expose_proxy(FILE *out, const struct upstream_sums *sums)
 {
 	expose_family(out, "coredns_proxy_request_duration_seconds", "histogram",
 	              "From a question to the upstream's answer.");
-	EACH(sum)
+	EACH_SUM
 	expose_durations(out, "coredns_proxy_request_duration_seconds", sum, true);
 	expose_family(out, "coredns_proxy_healthcheck_failures_total", "counter",
 	              "Health checks without an answer.");
-	EACH(sum)
+	EACH_SUM
 	expose_tally(out, "coredns_proxy_healthcheck_failures_total", sum, true,
 	             &sum->counters.health_failures);
 	expose_family(out, "coredns_proxy_conn_cache_hits_total", "counter",
 	              "Questions over a socket that was open.");
-	EACH(sum)
+	EACH_SUM
 	expose_connections(out, "coredns_proxy_conn_cache_hits_total", sum,
 	                   sum->counters.connections_reused);
 	expose_family(out, "coredns_proxy_conn_cache_misses_total", "counter",
 	              "Questions that a socket was opened for.");
-	EACH(sum)
+	EACH_SUM
 	expose_connections(out, "coredns_proxy_conn_cache_misses_total", sum,
 	                   sum->counters.connections_new);
 }
@@ -135,18 +135,18 @@ static void expose_proxy(FILE *out, const struct upstream_sums *sums)
 static void expose_forward(FILE *out, const struct upstream_sums *sums)
 {
 	expose_family(out, "coredns_forward_requests_total", "counter", "Questions sent.");
-	EACH(sum)
+	EACH_SUM
 	expose_tally(out, "coredns_forward_requests_total", sum, false, &sum->counters.requests);
 	expose_family(out, "coredns_forward_responses_total", "counter", "Answers by rcode.");
-	EACH(sum)
+	EACH_SUM
 	expose_rcodes(out, "coredns_forward_responses_total", sum);
 	expose_family(out, "coredns_forward_request_duration_seconds", "histogram",
 	              "From a question to the upstream's answer.");
-	EACH(sum)
+	EACH_SUM
 	expose_durations(out, "coredns_forward_request_duration_seconds", sum, false);
 	expose_family(out, "coredns_forward_healthcheck_failures_total", "counter",
 	              "Health checks without an answer.");
-	EACH(sum)
+	EACH_SUM
 	expose_tally(out, "coredns_forward_healthcheck_failures_total", sum, false,
 	             &sum->counters.health_failures);
 }
@@ -155,12 +155,12 @@ static void expose_forward(FILE *out, const struct upstream_sums *sums)
 static void expose_oldest(FILE *out, const struct upstream_sums *sums)
 {
 	expose_family(out, "coredns_forward_request_count_total", "counter", "Questions sent.");
-	EACH(sum)
+	EACH_SUM
 	expose_tally(out, "coredns_forward_request_count_total", sum, false,
 	             &sum->counters.requests);
 	expose_family(out, "coredns_forward_response_rcode_count_total", "counter",
 	              "Answers by rcode.");
-	EACH(sum)
+	EACH_SUM
 	expose_rcodes(out, "coredns_forward_response_rcode_count_total", sum);
 }
 
@@ -168,11 +168,11 @@ static void expose_own(FILE *out, const struct upstream_sums *sums)
 {
 	expose_family(out, "podsg_dns_upstream_timeouts_total", "counter",
 	              "Questions that an upstream did not answer in time.");
-	EACH(sum)
+	EACH_SUM
 	expose_tally(out, "podsg_dns_upstream_timeouts_total", sum, false, &sum->counters.timeouts);
 	expose_family(out, "podsg_dns_upstream_mismatches_total", "counter",
 	              "Messages from an upstream that answer nothing that was asked.");
-	EACH(sum)
+	EACH_SUM
 	expose_tally(out, "podsg_dns_upstream_mismatches_total", sum, false,
 	             &sum->counters.mismatches);
 }
