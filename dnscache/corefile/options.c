@@ -117,12 +117,14 @@ static int set_workers(const struct flag *flag, const char *value, struct dnscac
 
 /*
  * node-cache multiplies its duration by a second, so that 60 seconds are written 60ns there (Go's
- * flag package wants a unit); without a unit, with a real one and with that one are the same here.
+ * flag package wants a unit); without a unit, with a real one and with that one it is
+ * accepted here, and has no effect: what it timed is looked at every second.
  */
 static int set_interval(const struct flag *flag, const char *value,
                         struct dnscache_options *options, struct error *err)
 {
 	size_t digits = strspn(value, "0123456789");
+	(void)options;
 	bool bare = digits > 0 && (value[digits] == '\0' || strcmp(value + digits, "ns") == 0);
 	uint64_t seconds = 0;
 
@@ -132,7 +134,6 @@ static int set_interval(const struct flag *flag, const char *value,
 		seconds = (seconds + SECOND - 1) / SECOND;
 	if (seconds < 1 || seconds > SYNC_INTERVAL_MAX)
 		return refuse(flag, value, "expected a time like 60, 60s or 5m, 1s to 24h", err);
-	options->sync_interval = (uint32_t)seconds;
 	return 0;
 }
 
@@ -274,7 +275,6 @@ int dnscache_options_parse(int argc, char **argv, struct dnscache_options *ret, 
 	struct arguments arguments = {.at = argv + (argc > 0 ? 1 : 0), .end = argv + argc};
 	struct dnscache_options options = {.interface = "nodelocaldns",
 	                                   .kube_dns_config = "",
-	                                   .sync_interval = 60,
 	                                   .health_port = 8080,
 	                                   .port = 53,
 	                                   .setup_interface = true,

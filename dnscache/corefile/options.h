@@ -29,7 +29,6 @@ struct dnscache_options {
 	const char *kube_dns_config;  /* -kubednscm: a directory; "" */
 	const char *pid_file;         /* NULL */
 	const char *metrics_address;  /* -metrics-listen-address; NULL: not given */
-	uint32_t sync_interval;       /* seconds */
 	uint16_t health_port;
 	uint16_t port;                     /* -dns.port */
 	bool setup_interface, setup_rules; /* -setupinterface, -setupiptables */
