@@ -238,6 +238,8 @@ class FakeApi:
 
     def serve(self, request):
         with self.lock:
+            # A watch that count() has seen is one that end_watches() ends.
+            epoch = self.collections[request.path].epoch if request.path in KINDS else 0
             self.requests.append((request.path, request.query))
             lie = self.lies.get(request.path)
         if lie and lie(request):
@@ -250,7 +252,7 @@ class FakeApi:
             name = request.path.rpartition("/")[2]
             request.fail(403, "Forbidden", f'{name} is forbidden: User "node" cannot list')
         elif request.watch:
-            self.serve_watch(request)
+            self.serve_watch(request, epoch)
         else:
             self.serve_list(request)
 
@@ -298,18 +300,17 @@ class FakeApi:
     def serve_list(self, request):
         request.answer(200, self.list_text(request))
 
-    def serve_watch(self, request):
+    def serve_watch(self, request, epoch):
         collection = self.collections[request.path]
         at = int(request.query["resourceVersion"])
         if at < collection.compacted:
             request.answer(410, GONE)
             return
         request.begin_stream()
-        self.follow(request, collection, at)
+        self.follow(request, collection, at, epoch)
         request.chunk(b"")
 
-    def follow(self, request, collection, at):
-        epoch = collection.epoch
+    def follow(self, request, collection, at, epoch):
         while True:
             with self.lock:
                 events = [e for e in collection.events if e[0] > at]
