@@ -13,6 +13,9 @@ bindir ?= $(PREFIX)/bin
 mandir ?= $(PREFIX)/share/man
 docdir ?= $(PREFIX)/share/doc/podsg
 unitdir ?= $(PREFIX)/lib/systemd/system
+cnibindir ?= /opt/cni/bin
+libexecdir ?= $(PREFIX)/libexec/podsg
+ocihooksdir ?= $(PREFIX)/share/containers/oci/hooks.d
 
 CC ?= cc
 AR ?= ar
@@ -50,11 +53,12 @@ FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 	-fno-sanitize-recover=undefined
 
 COMMON := $(wildcard common/*.c)
-MAINS := nft-sync/main.c nft-sync/ctl/podsgctl.c dnscache/main.c
+MAINS := nft-sync/main.c nft-sync/ctl/podsgctl.c dnscache/main.c $(wildcard hooks/*/main.c)
 CTL := $(wildcard nft-sync/ctl/*.c)
 DAEMON := $(filter-out $(CTL),$(wildcard nft-sync/*.c nft-sync/*/*.c))
 DNSCACHE := $(wildcard dnscache/*.c dnscache/*/*.c)
-LIBRARY := $(filter-out $(MAINS),$(COMMON) $(DAEMON) $(CTL) $(DNSCACHE))
+HOOKS := $(wildcard hooks/*.c hooks/*/*.c)
+LIBRARY := $(filter-out $(MAINS),$(COMMON) $(DAEMON) $(CTL) $(DNSCACHE) $(HOOKS))
 TESTS := $(wildcard tests/unit/test_*.c)
 TEST_HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
@@ -62,10 +66,10 @@ FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 LIVE_HELPERS := tests/live/driver.c
 LIVE_PROGRAMS := $(patsubst tests/live/%.c,$(B)/live/%,$(filter-out $(LIVE_HELPERS),$(wildcard tests/live/*.c)))
 
-PROGRAMS := $(B)/podsg-nft-sync $(B)/podsgctl
-ifneq ($(wildcard dnscache/main.c),)
-PROGRAMS += $(B)/podsg-dnscache
-endif
+# A folder of hooks/ is a program: cni makes podsg-cni.
+HOOK_NAMES := $(patsubst hooks/%/main.c,%,$(wildcard hooks/*/main.c))
+HOOK_PROGRAMS := $(HOOK_NAMES:%=$(B)/podsg-%)
+PROGRAMS := $(B)/podsg-nft-sync $(B)/podsgctl $(B)/podsg-dnscache $(HOOK_PROGRAMS)
 TEST_PROGRAMS := $(TESTS:tests/unit/%.c=$(B)/asan/%)
 REPLAY_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/asan/%)
 FUZZ_PROGRAMS := $(FUZZERS:tests/fuzz/%.c=$(B)/fuzz/%)
@@ -85,8 +89,8 @@ MAKEFLAGS += --no-print-directory
 endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
-.PHONY: all deps check check-unit check-netns check-live check-dns check-cluster check-sanitized demo bench lint \
-	fuzz soak install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-soak run-fuzz \
+.PHONY: all deps check check-unit check-netns check-live check-dns check-hooks check-cluster check-sanitized demo \
+	bench lint fuzz soak install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-soak run-fuzz \
 	deps-cluster deps-bench deps-fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -108,6 +112,8 @@ $(B)/%.a:
 $(B)/podsg-nft-sync: $(call obj,obj,$(DAEMON)) $(B)/libpodsg.a
 $(B)/podsgctl: $(call obj,obj,$(CTL)) $(B)/libpodsg.a
 $(B)/podsg-dnscache: $(call obj,obj,$(DNSCACHE)) $(B)/libpodsg.a
+$(foreach hook,$(HOOK_NAMES),$(eval \
+	$(B)/podsg-$(hook): $(call obj,obj,$(wildcard hooks/*.c hooks/$(hook)/*.c)) $(B)/libpodsg.a))
 $(BENCH_PROGRAMS): $(B)/bench/%: $(B)/obj/tests/bench/%.o
 $(PROGRAMS) $(BENCH_PROGRAMS):
 	$(say) LD $@
@@ -118,6 +124,8 @@ SANITIZED := $(PROGRAMS:$(B)/%=$(B)/asan/%)
 $(B)/asan/podsg-nft-sync: $(call obj,asan,$(DAEMON) $(COMMON))
 $(B)/asan/podsgctl: $(call obj,asan,$(CTL) $(COMMON))
 $(B)/asan/podsg-dnscache: $(call obj,asan,$(DNSCACHE) $(COMMON))
+$(foreach hook,$(HOOK_NAMES),$(eval \
+	$(B)/asan/podsg-$(hook): $(call obj,asan,$(wildcard hooks/*.c hooks/$(hook)/*.c) $(COMMON))))
 $(SANITIZED):
 	$(say) LD $@
 	$(Q)$(CC) $(SANITIZE_CFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
@@ -170,8 +178,10 @@ check-live: all test-programs
 	$(Q)tests/run live
 check-dns: all $(B)/asan/podsg-dnscache $(B)/bench/dns_flood
 	$(Q)tests/run dns
+check-hooks: all
+	$(Q)tests/run hooks
 check-sanitized: $(SANITIZED) $(B)/bench/dns_flood
-	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns
+	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns hooks
 # The first time this builds kube-apiserver, which takes about ten minutes.
 check-cluster: deps-cluster
 	$(Q)tests/cluster/build-apiserver
@@ -212,7 +222,7 @@ run-fuzz: $(FUZZ_PROGRAMS)
 ANALYZE_CFLAGS := -Werror -O1 -g -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-double-free
 
 # Every checker has a file of its own below build/lint, so that -j and a second run help.
-PARTS := common nft-sync dnscache
+PARTS := common nft-sync dnscache hooks
 SOURCES := $(wildcard $(PARTS:%=%/*.c) $(PARTS:%=%/*/*.c))
 LINTED := $(SOURCES) $(wildcard tests/*/*.c)
 FORMATTED := $(LINTED) $(wildcard $(PARTS:%=%/*.h) $(PARTS:%=%/*/*.h) tests/*/*.h)
@@ -267,13 +277,19 @@ lint-man:
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
 		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir)
-	$(INSTALL) $(B)/podsg-nft-sync $(B)/podsg-dnscache $(DESTDIR)$(sbindir)/
+	$(INSTALL) -d $(DESTDIR)$(cnibindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(ocihooksdir)
+	$(INSTALL) $(B)/podsg-nft-sync $(B)/podsg-dnscache $(B)/podsg-conflist $(B)/podsg-eni-gc \
+		$(DESTDIR)$(sbindir)/
+	$(INSTALL) $(B)/podsg-cni $(DESTDIR)$(cnibindir)/
+	$(INSTALL) $(B)/podsg-oci-hook $(DESTDIR)$(libexecdir)/
+	sed 's|/usr/libexec/podsg/|$(libexecdir)/|g' packaging/oci/podsg-oci-hook.json \
+		>$(DESTDIR)$(ocihooksdir)/podsg-oci-hook.json
 	$(INSTALL) $(B)/podsgctl $(DESTDIR)$(bindir)/
 	$(INSTALL) -m 644 packaging/man/*.5 $(DESTDIR)$(mandir)/man5/
 	$(INSTALL) -m 644 packaging/man/*.8 $(DESTDIR)$(mandir)/man8/
 	$(INSTALL) -m 644 README.md COPYING $(DESTDIR)$(docdir)/
 	cp -R packaging/examples packaging/kubernetes $(DESTDIR)$(docdir)/
-	for unit in $(notdir $(wildcard packaging/systemd/*.service)); do \
+	for unit in $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.path packaging/systemd/*.timer)); do \
 		sed 's|/usr/sbin/|$(sbindir)/|g' packaging/systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit \
 			|| exit 1; \
 	done

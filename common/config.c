@@ -51,6 +51,7 @@ _Static_assert(sizeof(enum mode) == sizeof(int) && sizeof(enum flows_policy) == 
                "schema_set_choice() writes an int");
 
 static const char *const without_eni_names[] = {"ignore", "enforce", NULL};
+static const char *const failure_policy_names[] = {"fail", "ignore", NULL};
 
 static bool is_printable(const char *text)
 {
@@ -228,7 +229,11 @@ static const struct schema_key keys[] = {
 	{"dns.clientQueriesPerSecond", schema_set_u32, AT(dns.client_rate), .max = 1000000},
 	{"dns.clientOutstanding", schema_set_u32, AT(dns.client_outstanding), .min = 1,
          .max = 65536},
-	{"hooks", .set = schema_set_foreign},
+	{"hooks.failurePolicy", schema_set_choice_flag, AT(hooks.ignore_failure),
+         .choices = failure_policy_names},
+	{"hooks.attachTimeout", schema_set_duration, AT(hooks.attach_timeout), .min = 100,
+         .max = 60000},
+	{"hooks.journal", TEXT(hooks.journal, is_path, ABSOLUTE)},
 };
 
 static struct config *config_new(void)
@@ -262,6 +267,7 @@ static struct config *config_new(void)
 	                .corefile = PODSG_SYSCONFDIR "/podsg/Corefile",
 	                .metrics = "0.0.0.0:9353",
 	                .client_outstanding = 512},
+		.hooks = {.attach_timeout = 10000, .journal = "/var/lib/podsg/journal"},
 	};
 	for (size_t i = 0; i < EXEMPTIONS; i++)
 		config->exempt[i] = true;

@@ -85,13 +85,17 @@ struct config {
 			uint32_t per_second;
 		} drop_log;
 	} nft_sync;
+	struct {
+		bool ignore_failure; /* a pod starts although nobody says that its rules stand */
+		uint32_t attach_timeout; /* milliseconds that ADD waits for its rules */
+		const char *journal;     /* directory */
+	} hooks;
 };
 
 extern const char *const exemption_names[EXEMPTIONS]; /* as the configuration spells them */
 const char *mode_name(enum mode mode);
 
-/* path NULL: defaults only. What other parts read (hooks) is known and skipped. Errors have
- * file, line, key, value and rule. */
+/* path NULL: defaults only. Errors have file, line, key, value and rule. */
 int config_load(const char *path, struct config **ret, struct error *err);
 /* path NULL: the default path, and where no file is there the defaults. */
 int config_find(const char *path, struct config **ret, struct error *err);

@@ -63,15 +63,6 @@ static const char *checked_text(struct schema *schema, const struct schema_key *
 	return copy;
 }
 
-/* A section of another part, which knows its keys. */
-void schema_set_foreign(struct schema *schema, const struct schema_key *key,
-                        const struct schema_value *value)
-{
-	(void)key;
-	if (!cJSON_IsObject(value->tree))
-		schema_refuse(schema, value, "expected a section");
-}
-
 void schema_set_text(struct schema *schema, const struct schema_key *key,
                      const struct schema_value *value)
 {

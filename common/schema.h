@@ -72,6 +72,5 @@ SCHEMA_SETTER(schema_set_addresses); /* struct prefix * and count */
 SCHEMA_SETTER(schema_set_prefixes);  /* struct prefix * and count */
 SCHEMA_SETTER(schema_set_duration);  /* uint32_t, milliseconds: "500ms", "30s", "5m", "1h" */
 SCHEMA_SETTER(schema_set_size);      /* uint64_t, bytes: "64MiB" */
-SCHEMA_SETTER(schema_set_foreign);   /* a section of another part: nothing is kept */
 
 #endif

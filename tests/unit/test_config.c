@@ -66,6 +66,9 @@ static void assert_defaults(const struct config *config)
 	assert_string_equal(config->dns.metrics, "0.0.0.0:9353");
 	assert_int_equal(config->dns.client_rate, 0);
 	assert_int_equal(config->dns.client_outstanding, 512);
+	assert_false(config->hooks.ignore_failure);
+	assert_int_equal(config->hooks.attach_timeout, 10000);
+	assert_string_equal(config->hooks.journal, "/var/lib/podsg/journal");
 }
 
 static void what_is_left_out_has_its_default(void **state)
@@ -147,7 +150,8 @@ static void every_key_has_its_effect(void **state)
 	              "  corefile: /c\n"
 	              "  metrics: ''\n"
 	              "  clientQueriesPerSecond: 100\n"
-	              "  clientOutstanding: 1\n");
+	              "  clientOutstanding: 1\n"
+	              "hooks: {failurePolicy: ignore, attachTimeout: 500ms, journal: /j}\n");
 
 	(void)state;
 	assert_string_equal(config->node.name, "n1");
@@ -179,6 +183,9 @@ static void every_key_has_its_effect(void **state)
 	assert_int_equal(config->nft_sync.connmark, 0x80000001);
 	assert_int_equal(config->nft_sync.drop_log.group, 0);
 	assert_int_equal(config->nft_sync.drop_log.per_second, 1000);
+	assert_true(config->hooks.ignore_failure);
+	assert_int_equal(config->hooks.attach_timeout, 500);
+	assert_string_equal(config->hooks.journal, "/j");
 	config_free(config);
 }
 
