@@ -4,9 +4,10 @@
 
 /* The names of what is in our table, each in one place: people grep for them. */
 
-#define SET_EGRESS "egress"
-#define SET_INGRESS "ingress"
-#define SET_FROM_NODE "from-node"
+#define SET_BRANCHES "branches"
+#define SET_CLAIMED "claimed"
+#define SET_STRICT "strict"
+#define SET_ROUTED "routed"
 #define SET_ADDRESSES4 "addresses4"
 #define SET_ADDRESSES6 "addresses6"
 #define SET_ANY_SOURCE "any-source"
@@ -19,7 +20,6 @@
 #define SET_UNSOURCED4 "unsourced4"
 #define SET_UNSOURCED6 "unsourced6"
 #define SET_NEIGHBOUR "neighbour-discovery"
-#define SET_STRICT "strict"
 #define SET_DNS4 "dns4"
 #define SET_DNS6 "dns6"
 #define SET_DNS_UDP "dns-udp"
@@ -36,6 +36,10 @@
 #define CHAIN_OUTPUT "output"
 #define CHAIN_REROUTED "rerouted"
 #define CHAIN_UNSOURCED "unsourced"
+#define CHAIN_EGRESS "egress"
+#define CHAIN_INGRESS "ingress"
+#define CHAIN_FROM_NODE "from-node"
+#define CHAIN_SOURCE "source"
 #define CHAIN_PERMIT_EGRESS "permit-egress"
 #define CHAIN_PERMIT_INGRESS "permit-ingress"
 #define CHAIN_STRICT_DNS "strict-dns"

@@ -42,9 +42,10 @@ void renderer_free(struct renderer *renderer)
 
 /* The sets that hold something of every branch interface. */
 enum branch_set {
-	EGRESS,
-	INGRESS,
-	FROM_NODE,
+	BRANCHES,
+	CLAIMED,
+	STRICT,
+	ROUTED,
 	ADDRESSES4,
 	ADDRESSES6,
 	ANY_SOURCE,
@@ -62,12 +63,13 @@ static const struct {
 	enum key_type types[2];
 	enum set_data data;
 } branch_sets[] = {
-	[EGRESS] = {SET_EGRESS, "by host interface: from the pod", {KEY_INTERFACE}, DATA_VERDICT},
-	[INGRESS] = {SET_INGRESS, "by host interface: to the pod", {KEY_INTERFACE}, DATA_VERDICT},
-	[FROM_NODE] = {SET_FROM_NODE,
-                       "by host interface: from the node to the pod",
-                       {KEY_INTERFACE},
-                       DATA_VERDICT},
+	[BRANCHES] = {SET_BRANCHES, "branch interfaces, at the host", {KEY_INTERFACE}, DATA_NONE},
+	[CLAIMED] = {SET_CLAIMED,
+                     "a newer pod has the address or interface",
+                     {KEY_INTERFACE},
+                     DATA_NONE},
+	[STRICT] = {SET_STRICT, "mode strict", {KEY_INTERFACE}, DATA_NONE},
+	[ROUTED] = {SET_ROUTED, "mode strict without a device", {KEY_INTERFACE}, DATA_NONE},
 	[ADDRESSES4] = {SET_ADDRESSES4, "source check", {KEY_INTERFACE, KEY_ADDRESS4}, DATA_NONE},
 	[ADDRESSES6] = {SET_ADDRESSES6, "source check", {KEY_INTERFACE, KEY_ADDRESS6}, DATA_NONE},
 	[ANY_SOURCE] = {SET_ANY_SOURCE, "SourceDestCheck is off", {KEY_INTERFACE}, DATA_NONE},
@@ -136,14 +138,28 @@ static bool has_claimed(const struct resolution *resolution)
 	return false;
 }
 
-/* Hands the sets over to the image, those that only strict interfaces need if there are any. */
-static int add_branch_sets(struct rendering *r)
+static bool is_needed(const struct chain_plan *plan, enum branch_set set)
 {
-	bool strict = is_strict(r->resolution);
+	switch (set) {
+	case CLAIMED:
+		return plan->claimed;
+	case STRICT:
+	case ROUTED:
+	case PATHS:
+	case UNSOURCED4:
+	case UNSOURCED6:
+		return plan->strict;
+	default:
+		return true;
+	}
+}
+
+/* Hands the sets that a rule asks over to the image. */
+static int add_branch_sets(struct rendering *r, const struct chain_plan *plan)
+{
 	int status = 0;
 	for (size_t i = 0; i < BRANCH_SETS; i++) {
-		bool strict_only = i == PATHS || i == UNSOURCED4 || i == UNSOURCED6;
-		if (strict_only && !strict) {
+		if (!is_needed(plan, i)) {
 			image_set_unref(r->sets[i]);
 			r->sets[i] = NULL;
 			continue;
@@ -223,34 +239,16 @@ static int add_paths(struct rendering *r, const struct branch *branch)
 	return status;
 }
 
-/* The chains that judge an interface of this kind. */
-struct entry_chains {
-	const char *egress;
-	const char *ingress;
-	const char *from_node;
-};
-
-static struct entry_chains entry_chains(const struct branch *branch)
+/* Which way a packet of the interface goes: a standard one is in no set of its own. */
+static int add_kind(struct rendering *r, const struct branch *branch)
 {
-	if (branch->state == BRANCH_CLAIMED)
-		return (struct entry_chains){"claimed-egress", "claimed-ingress",
-		                             "claimed-ingress"};
-	if (branch->mode == MODE_STANDARD)
-		return (struct entry_chains){"standard-egress", "standard-ingress",
-		                             "standard-from-node"};
-	if (branch_is_strict_path(branch))
-		return (struct entry_chains){"strict-egress", "strict-ingress", "strict-ingress"};
-	return (struct entry_chains){"routed-egress", "routed-ingress", "routed-ingress"};
-}
-
-static int add_entries(struct rendering *r, const struct branch *branch)
-{
-	struct entry_chains chains = entry_chains(branch);
-	int status = add_interface(r->sets[EGRESS], branch, VERDICT_JUMP, chains.egress);
-	if (status == 0)
-		status = add_interface(r->sets[INGRESS], branch, VERDICT_JUMP, chains.ingress);
-	if (status == 0)
-		status = add_interface(r->sets[FROM_NODE], branch, VERDICT_JUMP, chains.from_node);
+	int status = add_interface(r->sets[BRANCHES], branch, VERDICT_NONE, "");
+	if (status == 0 && branch->state == BRANCH_CLAIMED)
+		return add_interface(r->sets[CLAIMED], branch, VERDICT_NONE, "");
+	if (status == 0 && branch->mode == MODE_STRICT)
+		status = add_interface(r->sets[STRICT], branch, VERDICT_NONE, "");
+	if (status == 0 && branch->mode == MODE_STRICT && !branch_is_strict_path(branch))
+		status = add_interface(r->sets[ROUTED], branch, VERDICT_NONE, "");
 	return status;
 }
 
@@ -285,7 +283,7 @@ static int add_branch(struct rendering *r, struct branch *branch)
 {
 	if (is_shadowed(r->resolution, branch))
 		return 0;
-	int status = add_entries(r, branch);
+	int status = add_kind(r, branch);
 	if (status == 0 && branch->state != BRANCH_CLAIMED)
 		status = add_addresses(r, branch);
 	if (status == 0)
@@ -434,7 +432,7 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 	for (size_t i = 0; status == 0 && i < r->resolution->branch_count; i++)
 		status = add_branch(r, &r->resolution->branches[i]);
 	if (status == 0)
-		status = add_branch_sets(r);
+		status = add_branch_sets(r, &plan);
 	if (status == 0)
 		status = add_neighbour_set(r);
 	if (status == 0)

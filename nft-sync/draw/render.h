@@ -9,12 +9,13 @@
  *
  * What the packet meets, for an interface E (egress; ingress likewise, mirrored):
  *
- *   forward, input: iifname vmap @egress -> jump standard-egress | strict-egress | routed-egress
- *   …-egress        this end has permitted the flow (connection mark)?  return
+ *   forward, input: iifname @branches -> jump egress
+ *   egress          a newer pod has the address (@claimed)?              goto claimed-egress
+ *                   this end has permitted the flow (connection mark)?   return
  *                   neighbour discovery?                                 return
  *                   the source is E's (@addresses4, @addresses6)?        else drop-egress-source
- *   strict-…        to its own device (@paths)?                          else drop-egress-path
- *   …-exempt        exempt services and hairpins                         goto permit-egress
+ *   strict-egress   to its own device (@paths)?                          else drop-egress-path
+ *   …               exempt services and hairpins                         goto permit-egress
  *   standard-…      crosses the primary interface?                       jump node-egress
  *   …               iifname vmap @rules-egress -> goto rules-egress-<digest>
  *   rules-…         a set holds peer and port?                           goto permit-egress

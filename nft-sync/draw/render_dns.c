@@ -193,17 +193,6 @@ static int add_leading_family(const struct drawing *drawing, uint8_t family)
 	return status == 0 ? add_places(drawing, &places) : status;
 }
 
-static int add_strict(const struct drawing *drawing)
-{
-	const struct resolution *resolution = drawing->resolution;
-	struct image_set *set = interface_set(SET_STRICT, "strict interfaces");
-	int status = set ? 0 : -ENOMEM;
-	for (size_t i = 0; status == 0 && i < resolution->branch_count; i++)
-		if (resolution->branches[i].mode == MODE_STRICT)
-			status = add_interface(set, &resolution->branches[i]);
-	return add_set(drawing, set, status);
-}
-
 /*
  * A strict pod never speaks to this node: its packets take the routing table of its branch device
  * from the start. What it asks of a node-local address is led to the cluster's servers before that,
@@ -214,9 +203,7 @@ static int add_leading(const struct drawing *drawing)
 	const struct resolution *resolution = drawing->resolution;
 	unsigned count4 = count_servers(resolution, AF_INET);
 	unsigned count6 = count_servers(resolution, AF_INET6);
-	int status = add_strict(drawing);
-	if (status == 0)
-		status = add_leading_family(drawing, AF_INET);
+	int status = add_leading_family(drawing, AF_INET);
 	if (status == 0)
 		status = add_leading_family(drawing, AF_INET6);
 	if (status < 0)

@@ -68,21 +68,30 @@ const char *drawing_block(const struct drawing *drawing, const char *head)
 	return end != NULL ? block : NULL;
 }
 
-const char *drawing_leads(const struct drawing *drawing, const char *map, const char *pod)
+/* The set's element of the pod's host interface, or -1. */
+static int find_interface(const struct drawing *drawing, const struct image_set *set,
+                          const char *pod)
 {
-	const struct image_set *set = image_find_set(drawing->image, map);
 	const struct branch *branch = setting_branch(&drawing->setting, pod);
 
-	assert_non_null(set);
 	assert_non_null(branch);
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; set != NULL && i < set->count; i++)
 		if (strncmp((const char *)image_set_key(set, i), branch->interface, 16) == 0)
-			return set->verdicts[i].chain;
-	return "";
+			return (int)i;
+	return -1;
+}
+
+bool drawing_holds(const struct drawing *drawing, const char *set, const char *pod)
+{
+	return find_interface(drawing, image_find_set(drawing->image, set), pod) >= 0;
 }
 
 const char *drawing_rules(const struct drawing *drawing, enum direction direction, const char *pod)
 {
-	return drawing_leads(drawing,
-	                     direction == DIRECTION_EGRESS ? "rules-egress" : "rules-ingress", pod);
+	const struct image_set *map = image_find_set(
+		drawing->image, direction == DIRECTION_EGRESS ? "rules-egress" : "rules-ingress");
+	int at = find_interface(drawing, map, pod);
+
+	assert_non_null(map);
+	return at < 0 ? "" : map->verdicts[at].chain;
 }

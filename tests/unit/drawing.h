@@ -24,8 +24,8 @@ void drawing_draw(struct drawing *drawing); /* resolves, too; the former image i
  * there is none. Static. */
 const char *drawing_block(const struct drawing *drawing, const char *head);
 
-/* Where the verdict map sends the pod's interface; "" = nowhere. */
-const char *drawing_leads(const struct drawing *drawing, const char *map, const char *pod);
+/* Whether the set, if there is one, holds the pod's interface. */
+bool drawing_holds(const struct drawing *drawing, const char *set, const char *pod);
 
 /* The rules of a pod in one direction: the name of their chain; "" = it has none. */
 const char *drawing_rules(const struct drawing *drawing, enum direction direction, const char *pod);

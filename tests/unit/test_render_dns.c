@@ -85,8 +85,7 @@ static void every_listen_address_leads_to_the_question_by_protocol(void **state)
 	assert_true(has("map dns4", "169.254.20.10 . 17 . 53 : goto dns-udp"));
 	assert_true(has("map dns4", "172.20.0.10 . 6 . 53 : goto dns-tcp"));
 	assert_true(has("map dns6", "fd00::10 . 17 . 53 : goto dns-udp"));
-	assert_true(has("chain standard-egress-exempt",
-	                "ip daddr . meta l4proto . th dport vmap @dns4"));
+	assert_true(has("chain standard-egress", "ip daddr . meta l4proto . th dport vmap @dns4"));
 }
 
 /* The cache says that it is there by the packet's priority, and refuses properly. */
@@ -146,7 +145,7 @@ static void without_servers_nobody_is_led(void **state)
 	(void)state;
 	draw(NODE NO_SERVERS, KUBERNETES(WITH_ENI SG_1), EGRESS(""));
 	assert_null(drawing_block(&drawing, "chain strict-dns"));
-	assert_null(drawing_block(&drawing, "set strict"));
+	assert_null(drawing_block(&drawing, "map strict-dns4"));
 }
 
 static struct packet packet_to(const char *destination, uint8_t protocol, uint16_t port)
