@@ -27,6 +27,8 @@
 #define MEMORY_WORKER (6u << 20)
 /* Nobody's node asks more than these can answer, and each takes memory from the cache. */
 #define WORKERS_USUAL 4
+#define PROOF_PERIODS 10 /* that a cache of a former process is lived with */
+#define DNS_PORT 53      /* of the cluster's servers where nobody says */
 
 static uint64_t cache_bytes(const struct dnscache *daemon)
 {
@@ -109,8 +111,6 @@ static struct network_settings network_settings(const struct dnscache_values *va
 		.interface = options->interface,
 		.addresses = values->listen,
 		.address_count = values->listen_count,
-		.cluster_servers = values->cluster_servers,
-		.cluster_server_count = values->cluster_server_count,
 		.port = options->port,
 		.health_port = options->health_port,
 		.interface_wanted = options->setup_interface,
@@ -118,11 +118,27 @@ static struct network_settings network_settings(const struct dnscache_values *va
 	};
 }
 
+/* Those that are configured, or a Service's address until branches.json names better ones. */
+static int set_first_servers(struct dnscache *daemon, struct error *err)
+{
+	const struct dnscache_values *values = &daemon->values;
+	struct cluster_server *servers =
+		arena_array(values->arena, values->cluster_server_count, sizeof(*servers));
+	if (!servers)
+		return error_set(err, -ENOMEM, "no memory");
+	for (size_t i = 0; i < values->cluster_server_count; i++)
+		servers[i] =
+			(struct cluster_server){values->cluster_servers[i], DNS_PORT, DNS_PORT};
+	return network_set_servers(daemon->network, servers, values->cluster_server_count, err);
+}
+
 static int open_network(struct dnscache *daemon, struct error *err)
 {
 	const struct dnscache_options *options = daemon->options;
 	struct network_settings settings = network_settings(&daemon->values, options);
 	int r = network_open(&settings, &daemon->network, err);
+	if (r == 0)
+		r = set_first_servers(daemon, err);
 	if (r < 0)
 		return r;
 	struct error failure = {0};
@@ -155,6 +171,13 @@ static void tell_status(struct dnscache *daemon)
 	notify_status(daemon->notify, line);
 }
 
+/* Whatever would have ended it at once has had its time. */
+static void prove_cache(struct dnscache *daemon)
+{
+	if (daemon->periods <= PROOF_PERIODS && daemon->periods++ == PROOF_PERIODS)
+		cache_prove(daemon->shared.cache);
+}
+
 /* A worker that is stuck does not come back; another process does. */
 static void give_up_if_stuck(struct dnscache *daemon)
 {
@@ -169,6 +192,7 @@ static void period_cb(uv_timer_t *timer)
 	struct dnscache *daemon = timer->data;
 	probe_turn(daemon->probe, daemon->plan, daemon->workers, daemon->worker_count);
 	give_up_if_stuck(daemon);
+	prove_cache(daemon);
 	daemon_reload_if_changed(daemon);
 	daemon_watch_branches(daemon);
 	daemon_read_branches(daemon);
@@ -346,6 +370,8 @@ static void daemon_close(struct dnscache *daemon)
 	daemon_forget_branches(daemon);
 	plan_release(daemon->plan);
 	dnscache_values_free(&daemon->values);
+	if (daemon->shared.cache)
+		cache_prove(daemon->shared.cache);
 	cache_close(daemon->shared.cache);
 	client_limits_free(daemon->shared.limits);
 	counter_table_free(daemon->counters);

@@ -40,6 +40,17 @@ void daemon_forget_branches(struct dnscache *daemon)
 	daemon->permissions = NULL;
 }
 
+/* What podsg.yaml names is right in any case. */
+static void follow_servers(struct dnscache *daemon, const struct branches *branches)
+{
+	struct error failure = {0};
+	size_t count;
+	const struct cluster_server *servers = branches_servers(branches, &count);
+	if (daemon->network && daemon->config->dns.cluster_server_count == 0 &&
+	    network_set_servers(daemon->network, servers, count, &failure) < 0)
+		log_text(LOG_LEVEL_ERROR, "network-not-set-up", failure.text);
+}
+
 static void spread(struct dnscache *daemon, struct permissions *permissions)
 {
 	for (unsigned i = 0; i < daemon->worker_count; i++)
@@ -71,6 +82,7 @@ static void read_new(struct dnscache *daemon, const char *path)
 	if (skipped > 0)
 		log_event(LOG_LEVEL_WARNING, "branches-skipped", "file=%s items=%u", path, skipped);
 	log_event(LOG_LEVEL_DEBUG, "branches-read", "clients=%zu", branches_client_count(branches));
+	follow_servers(daemon, branches);
 	spread(daemon, permissions);
 }
 

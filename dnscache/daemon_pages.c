@@ -27,6 +27,7 @@ static char *metrics(const struct dnscache *daemon, size_t *length)
 		.config_errors = daemon->config_errors,
 		.reloads_failed = daemon->reloads_failed,
 		.health_failures = probe_failures(daemon->probe),
+		.health_durations = probe_durations(daemon->probe),
 		.looping = is_looping(daemon->plan),
 		.legacy = daemon->options->legacy_metrics,
 		.permissions_read_failures = daemon->permissions_read_failures,

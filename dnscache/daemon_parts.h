@@ -44,6 +44,7 @@ struct dnscache {
 	unsigned worker_count;
 
 	uv_timer_t period; /* PROBE_PERIOD */
+	unsigned periods;  /* until the cache is proven */
 	uv_signal_t terminate, interrupt, reload, hangup, successor;
 	uv_timer_t lame; /* runs while it answers, but says that it is about to go */
 	bool leaving;    /* for a successor */

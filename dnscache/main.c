@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/siphash.h"
 #include "dnscache/daemon.h"
+#include "dnscache/tell/streams.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
 	case DNSCACHE_RUN:
 		break;
 	}
+	streams_open();
 	(void)siphash_process_key(); /* made before there are threads */
 	/* The channels' tables (c-ares: 75 KB each) go back to the system with them. */
 	(void)mallopt(M_MMAP_THRESHOLD, 64 << 10);

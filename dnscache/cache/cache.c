@@ -36,6 +36,7 @@ struct header {
 	struct identity identity;
 	uint64_t secret[2];
 	struct shard_span spans[SHARDS_MAX];
+	_Atomic uint32_t trials; /* takeovers since the last cache_prove() */
 };
 _Static_assert(sizeof(struct header) <= HEADER_BYTES, "the header fits");
 
@@ -168,6 +169,13 @@ static bool size_is_certain(int memfd, size_t bytes)
 	       (fcntl(memfd, F_GET_SEALS) & SEALS) == SEALS;
 }
 
+/* At once: whoever keeps a descriptor of it lets go of it later. */
+static void give_back(const struct cache *cache)
+{
+	(void)fallocate(cache->memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+	                (off_t)cache->bytes);
+}
+
 /* The index is made anew from what is in the rings: so only they have to be believed. */
 static bool adopt(struct cache *cache, int memfd, const struct identity *identity)
 {
@@ -176,6 +184,11 @@ static bool adopt(struct cache *cache, int memfd, const struct identity *identit
 		return false;
 	if (memcmp(&cache->header->identity, identity, sizeof(*identity)) != 0)
 		return false;
+	if (atomic_fetch_add_explicit(&cache->header->trials, 1, memory_order_relaxed) >=
+	    CACHE_TRIALS) {
+		give_back(cache);
+		return false;
+	}
 	lay_out(cache);
 	for (uint32_t i = 0; i < cache->shard_count; i++) {
 		struct shard *shard = &cache->shards[i];
@@ -265,6 +278,11 @@ void cache_close(struct cache *cache)
 		(void)pthread_mutex_destroy(&cache->shards[i].lock);
 	free(cache->shards);
 	free(cache);
+}
+
+void cache_prove(struct cache *cache)
+{
+	atomic_store_explicit(&cache->header->trials, 0, memory_order_relaxed);
 }
 
 int cache_memfd(const struct cache *cache)

@@ -47,8 +47,14 @@ struct cache;
  * left; it is taken over if it was made by a cache of this layout, size and boot, and every answer
  * in it is looked at before it is believed; else a new one is made and *adopted is false. That
  * process must be gone. The cache owns the descriptor, whatever is returned.
+ *
+ * Who takes one over calls cache_prove() once it has lived with it for a while, or ends in good
+ * order. One that CACHE_TRIALS processes in a row have not lived with is emptied and not taken: it
+ * may be what they die of, be it by an answer in it or by the memory that it takes.
  */
+#define CACHE_TRIALS 2
 int cache_open(size_t bytes, int memfd, struct cache **ret, bool *adopted, struct error *err);
+void cache_prove(struct cache *cache);
 void cache_close(struct cache *cache); /* accepts NULL; the memory lives while a memfd is open */
 int cache_memfd(const struct cache *cache);
 

@@ -109,6 +109,8 @@ static int read_branch(struct branch_list *list, const cJSON *object)
 		.client = {.strict = strcmp(mode, "strict") == 0},
 		.created = cJSON_IsNumber(created) ? created->valuedouble : 0,
 	};
+	if (list->count++ == DNS_BRANCHES_MAX)
+		return -E2BIG;
 	if (!*string_of(object, "pod") || !is_link_name(string_of(object, "interface")) ||
 	    !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(object, "addresses")) ||
 	    (!entry.client.strict && (strcmp(mode, "standard") != 0 || !cJSON_IsObject(dns))))
@@ -122,30 +124,57 @@ static int read_branch(struct branch_list *list, const cJSON *object)
 	return r == 0 ? read_addresses(list, object, &entry) : r;
 }
 
-static int read_element(struct branch_list *list, const struct json_slice *slice)
+static bool read_port(const cJSON *object, const char *key, uint16_t *ret)
+{
+	const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, key);
+	if (!cJSON_IsNumber(number) || number->valuedouble < 1 || number->valuedouble > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)number->valuedouble;
+	return true;
+}
+
+/* -EINVAL: not understood. */
+static int read_server(struct branch_list *list, const cJSON *object)
+{
+	struct cluster_server server;
+	if (list->servers.count == DNS_SERVERS_MAX)
+		return 0;
+	if (address_parse(string_of(object, "address"), &server.address) < 0 ||
+	    !read_port(object, "udp", &server.udp_port) ||
+	    !read_port(object, "tcp", &server.tcp_port))
+		return -EINVAL;
+	struct cluster_server *room = vector_push(&list->servers);
+	if (!room)
+		return -ENOMEM;
+	*room = server;
+	return 0;
+}
+
+static int read_element(struct branch_list *list, const struct json_slice *slice,
+                        int (*read)(struct branch_list *, const cJSON *))
 {
 	if (slice->values > ELEMENT_VALUES_MAX)
 		return -EINVAL;
 	cJSON *object = json_tree(slice);
-	int r = cJSON_IsObject(object) ? read_branch(list, object) : -EINVAL;
+	int r = cJSON_IsObject(object) ? read(list, object) : -EINVAL;
 	cJSON_Delete(object);
 	return r;
 }
 
-static int read_list(struct branch_list *list, struct json_cursor *cursor, struct error *err)
+static int read_list(struct branch_list *list, struct json_cursor *cursor,
+                     int (*read)(struct branch_list *, const cJSON *), struct error *err)
 {
 	struct json_walk walk;
 	int r = json_enter(cursor, '[', &walk, err);
-	list->listed = true;
 	while (r >= 0 && (r = json_next_element(&walk, err)) > 0) {
 		struct json_slice slice;
 		r = json_skip(cursor, &slice, err);
 		if (r < 0)
 			return r;
-		if (list->count++ == DNS_BRANCHES_MAX)
-			return error_set(err, -E2BIG, "%s: more than %d branches", cursor->file,
+		r = read_element(list, &slice, read);
+		if (r == -E2BIG)
+			return error_set(err, r, "%s: more than %d branches", cursor->file,
 			                 DNS_BRANCHES_MAX);
-		r = read_element(list, &slice);
 		if (r == -ENOMEM)
 			return error_set(err, r, "%s: out of memory", cursor->file);
 		if (r < 0)
@@ -171,8 +200,12 @@ static int read_member(struct branch_list *list, struct json_cursor *cursor,
                        const struct json_slice *key, struct error *err)
 {
 	double number = 0;
-	if (json_slice_is(key, "branches"))
-		return read_list(list, cursor, err);
+	if (json_slice_is(key, "branches")) {
+		list->listed = true;
+		return read_list(list, cursor, read_branch, err);
+	}
+	if (json_slice_is(key, "dnsServers"))
+		return read_list(list, cursor, read_server, err);
 	if (!json_slice_is(key, "version") && !json_slice_is(key, "generation"))
 		return json_skip(cursor, NULL, err);
 	int r = read_number(cursor, &number, err);
@@ -196,6 +229,7 @@ int branch_list_open(struct branch_list *list)
 		.clients.item_size = sizeof(struct listed_client),
 		.strict.item_size = sizeof(const char *),
 		.pods.item_size = sizeof(const char *),
+		.servers.item_size = sizeof(struct cluster_server),
 	};
 	return list->arena ? 0 : -ENOMEM;
 }
@@ -205,6 +239,7 @@ void branch_list_done(struct branch_list *list)
 	vector_done(&list->clients);
 	vector_done(&list->strict);
 	vector_done(&list->pods);
+	vector_done(&list->servers);
 	arena_free(list->arena);
 	list->arena = NULL;
 }

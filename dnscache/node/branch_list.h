@@ -20,8 +20,9 @@ struct branch_list {
 	struct vector clients; /* struct listed_client */
 	struct vector strict;  /* const char *: interfaces */
 	struct vector pods;    /* const char * */
+	struct vector servers; /* struct cluster_server */
 	unsigned skipped;
-	size_t count;       /* of branches, skipped ones too */
+	size_t count;       /* of branches, those that are not understood too */
 	bool listed, dated; /* there was a list, a version */
 };
 

@@ -20,6 +20,7 @@ struct tally {
 struct pod {
 	const char *name;
 	struct tally *tally;
+	bool has_client;
 };
 
 struct branches {
@@ -33,6 +34,8 @@ struct branches {
 	size_t pod_count;
 	const char **strict; /* sorted, unique */
 	size_t strict_count;
+	struct cluster_server *servers;
+	size_t server_count;
 };
 
 static int pod_compare(const void *a, const void *b)
@@ -42,14 +45,12 @@ static int pod_compare(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-static struct tally *tally_of(const struct branches *branches, const char *pod)
+static struct pod *pod_of(const struct branches *branches, const char *name)
 {
-	const struct pod key = {.name = pod};
+	const struct pod key = {.name = name};
 	if (!branches || branches->pod_count == 0)
 		return NULL;
-	const struct pod *found =
-		bsearch(&key, branches->pods, branches->pod_count, sizeof(key), pod_compare);
-	return found ? found->tally : NULL;
+	return bsearch(&key, branches->pods, branches->pod_count, sizeof(key), pod_compare);
 }
 
 static int client_compare(const struct branch_client *a, const struct branch_client *b)
@@ -102,9 +103,8 @@ static int keep_pods(struct branches *branches, struct vector *pods,
 		return -ENOMEM;
 	const char *const *names = pods->items;
 	for (size_t i = 0; i < pods->count; i++) {
-		struct tally *tally = tally_of(previous, names[i]);
-		if (!tally)
-			tally = calloc(1, sizeof(*tally));
+		const struct pod *before = pod_of(previous, names[i]);
+		struct tally *tally = before ? before->tally : calloc(1, sizeof(*tally));
 		if (!tally)
 			return -ENOMEM;
 		tally->tables++;
@@ -127,8 +127,11 @@ static int keep_clients(struct branches *branches, struct vector *listed)
 		if (i > 0 && client_compare(&clients[i - 1].client, &clients[i].client) == 0)
 			continue;
 		struct branch_client *client = &branches->clients[branches->client_count++];
+		struct pod *pod = pod_of(branches, clients[i].client.pod);
 		*client = clients[i].client;
-		client->refused = &tally_of(branches, client->pod)->refused;
+		client->refused = &pod->tally->refused;
+		client->first = !pod->has_client;
+		pod->has_client = true;
 	}
 	return 0;
 }
@@ -178,6 +181,9 @@ static int make_table(struct branch_list *list, const struct branches *previous,
 	if (r == 0)
 		r = vector_move(&list->strict, branches->arena, &branches->strict,
 		                &branches->strict_count);
+	if (r == 0)
+		r = vector_move(&list->servers, branches->arena, &branches->servers,
+		                &branches->server_count);
 	if (r == 0)
 		r = keep_clients(branches, &list->clients);
 	if (r == 0)
@@ -261,6 +267,12 @@ const char *const *branches_strict(const struct branches *branches, size_t *coun
 {
 	*count = branches->strict_count;
 	return branches->strict;
+}
+
+const struct cluster_server *branches_servers(const struct branches *branches, size_t *count)
+{
+	*count = branches->server_count;
+	return branches->servers;
 }
 
 uint64_t branches_generation(const struct branches *branches)

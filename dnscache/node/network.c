@@ -25,6 +25,8 @@ struct network {
 	struct table dns, away;
 	bool owned;
 	char *strict; /* the rules of strict interfaces that stand */
+	struct cluster_server *servers;
+	size_t server_count;
 };
 
 static int open_nft(struct network *network)
@@ -67,6 +69,11 @@ static bool table_stands(struct network *network, const struct table *table)
 	return table->digest && dns_table_digest(&network->netfilter, table->name) == table->digest;
 }
 
+static char *away_text(const struct network *network)
+{
+	return dns_away_text(&network->settings, network->servers, network->server_count);
+}
+
 static void table_note(struct network *network, struct table *table)
 {
 	table->digest = dns_table_digest(&network->netfilter, table->name);
@@ -97,6 +104,21 @@ out:
 	return r;
 }
 
+static bool servers_equal(const struct network *network, const struct cluster_server *servers,
+                          size_t count)
+{
+	if (network->server_count != count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct cluster_server *known = &network->servers[i];
+		if (!prefix_equal(&known->address, &servers[i].address) ||
+		    known->udp_port != servers[i].udp_port ||
+		    known->tcp_port != servers[i].tcp_port)
+			return false;
+	}
+	return true;
+}
+
 int network_set_up_interface(struct network *network, struct error *err)
 {
 	const struct network_settings *settings = &network->settings;
@@ -106,11 +128,27 @@ int network_set_up_interface(struct network *network, struct error *err)
 	                            settings->address_count, NULL, err);
 }
 
+int network_set_servers(struct network *network, const struct cluster_server *servers, size_t count,
+                        struct error *err)
+{
+	if (count == 0 || servers_equal(network, servers, count))
+		return 0;
+	struct cluster_server *copy = calloc(count, sizeof(*copy));
+	if (!copy)
+		return error_set(err, -ENOMEM, "no memory for the cluster's DNS servers");
+	memcpy(copy, servers, count * sizeof(*copy));
+	free(network->servers);
+	network->servers = copy;
+	network->server_count = count;
+	network->away.digest = 0;
+	return 0;
+}
+
 static int set_up_away(struct network *network, struct error *err)
 {
 	if (table_stands(network, &network->away))
 		return 0;
-	char *text = dns_away_text(&network->settings);
+	char *text = away_text(network);
 	int r = run_text(network, text, "set up table " DNS_AWAY_TABLE, err);
 	free(text);
 	if (r == 0)
@@ -159,7 +197,7 @@ out:
 static void make_both(struct network *network, const char *const *strict, size_t count)
 {
 	char *text = NULL;
-	char *away = dns_away_text(&network->settings);
+	char *away = away_text(network);
 	char *dns = dns_table_text(&network->settings, strict, count, true);
 	char *now = dns_table_strict_text(strict, count);
 	if (away && dns && now && asprintf(&text, "%s%s", away, dns) >= 0 &&
@@ -247,5 +285,6 @@ void network_close(struct network *network)
 	if (network->nft)
 		nft_ctx_free(network->nft);
 	free(network->strict);
+	free(network->servers);
 	free(network);
 }

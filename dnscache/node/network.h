@@ -10,14 +10,15 @@
  *   It ends with the process, and from then on packets are tracked again, so that kube-proxy's DNAT
  *   of the cluster address works as if nobody were here;
  * - table inet podsg-dns-away, which stays until stop: tracked packets to a link-local listen
- *   address (nobody took them: we are dead) are DNATed to the cluster's DNS servers, and what
- *   leaves with a listen address as its source is masqueraded.
+ *   address (nobody took them: we are dead) are DNATed to the cluster's DNS servers, if these are
+ *   known, and what leaves with a listen address as its source is masqueraded.
  * Nothing is "accepted": in nftables that ends the evaluation of one's own chain only, and never
  * overrules another table's drop. A firewall of the node has to let DNS in itself.
  */
 
 #include "common/address.h"
 #include "common/error.h"
+#include "dnscache/node/cluster_server.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,9 +27,6 @@ struct network_settings {
 	const char *interface;
 	const struct prefix *addresses; /* whole ones */
 	size_t address_count;
-	const struct prefix
-		*cluster_servers; /* the real ones, of either family; none: no fallback */
-	size_t cluster_server_count;
 	uint16_t port, health_port;
 	bool interface_wanted, rules_wanted;
 };
@@ -45,11 +43,17 @@ enum network_trouble {
 /* What settings points to must outlive it. Only one thread may use it. */
 int network_open(const struct network_settings *settings, struct network **ret, struct error *err);
 
+/* To whom packets are led when nobody takes them, from the next network_set_up_rules() on; copied.
+ * None are as good as no news: those before stay. A Service's address is a poor one: kube-proxy
+ * does not translate again what has been translated here. */
+int network_set_servers(struct network *network, const struct cluster_server *servers, size_t count,
+                        struct error *err);
+
 /* Interface and addresses, before the sockets are bound; adopts what is there. Call it again
  * every second, too. */
 int network_set_up_interface(struct network *network, struct error *err);
 /* Both tables, once somebody answers. Call it again when the list of strict interfaces (host veths)
- * has changed, and every second: what is right already is left alone. */
+ * has changed, or the servers have, and every second: what is right already is left alone. */
 int network_set_up_rules(struct network *network, const char *const *strict, size_t strict_count,
                          struct error *err);
 struct network_counters {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "common/node_local.h"
 #include "dnscache/node/table.h"
 
-#define AWAY_SERVERS_MAX 32
+#define AWAY_SERVERS_MAX 32 /* of a family; no query needs more to find one that is well */
 
 /* Host veths of strict pods as the VPC CNI names them, and their branch devices (vlan.eth.N): one
  * that was made a moment ago is in no list yet. */
@@ -21,6 +22,19 @@ struct text {
 	char *buffer;
 	size_t size;
 };
+
+/* What the table for when nobody answers is made of. */
+struct away {
+	const struct network_settings *settings;
+	const struct cluster_server *servers;
+	size_t server_count;
+};
+
+static const struct family {
+	uint8_t number;
+	const char *word;
+} families[] = {{AF_INET, "ip"}, {AF_INET6, "ip6"}};
+#define FAMILIES (sizeof(families) / sizeof(families[0]))
 
 static bool text_open(struct text *text)
 {
@@ -71,15 +85,11 @@ static void put_addresses(FILE *out, const struct network_settings *settings, ui
 static void put_rules(FILE *out, const struct network_settings *settings, const char *end,
                       const char *rest)
 {
-	static const struct {
-		uint8_t family;
-		const char *word;
-	} families[] = {{AF_INET, "ip"}, {AF_INET6, "ip6"}};
-	for (size_t i = 0; i < 2; i++) {
-		if (!has_any(settings, families[i].family, ALL))
+	for (size_t i = 0; i < FAMILIES; i++) {
+		if (!has_any(settings, families[i].number, ALL))
 			continue;
 		fprintf(out, "\t\t%s %s ", families[i].word, end);
-		put_addresses(out, settings, families[i].family, ALL);
+		put_addresses(out, settings, families[i].number, ALL);
 		fprintf(out, " %s\n", rest);
 	}
 }
@@ -172,45 +182,61 @@ char *dns_table_strict_text(const char *const *strict, size_t strict_count)
 	return text_close(&text);
 }
 
-static void put_away_rule(FILE *out, const struct network_settings *settings, uint8_t family,
-                          const char *word)
+static uint16_t port_of(const struct cluster_server *server, uint8_t protocol)
 {
-	char text[PREFIX_TEXT_MAX];
-	unsigned count = 0;
-	for (size_t i = 0; i < settings->cluster_server_count; i++)
-		count += settings->cluster_servers[i].family == family;
-	if (count > AWAY_SERVERS_MAX)
-		count = AWAY_SERVERS_MAX;
-	if (count == 0 || !has_any(settings, family, NODE_LOCAL))
-		return;
-	fprintf(out, "\t\t%s daddr ", word);
-	put_addresses(out, settings, family, NODE_LOCAL);
-	fprintf(out,
-	        " meta l4proto { tcp, udp } th dport %u dnat %s to numgen random mod %u map { ",
-	        settings->port, word, count);
-	unsigned number = 0;
-	for (size_t i = 0; i < settings->cluster_server_count && number < count; i++) {
-		if (settings->cluster_servers[i].family != family)
-			continue;
-		fprintf(out, "%s%u : %s", number ? ", " : "", number,
-		        prefix_text(&settings->cluster_servers[i], text));
-		number++;
-	}
-	fputs(" }\n", out);
+	return protocol == IPPROTO_UDP ? server->udp_port : server->tcp_port;
 }
 
-/* Before kube-proxy's chains at dstnat; behind nft-sync's, which knows the servers' ports. */
-static void put_away_chain(FILE *out, const struct network_settings *settings, const char *name)
+/* "{ 0 : 10.0.0.53 . 53, 1 : … }" */
+static void put_servers(FILE *out, const struct away *away, uint8_t family, uint8_t protocol,
+                        unsigned count)
+{
+	char text[PREFIX_TEXT_MAX];
+	unsigned number = 0;
+	for (size_t i = 0; number < count; i++) {
+		const struct cluster_server *server = &away->servers[i];
+		if (server->address.family != family)
+			continue;
+		fprintf(out, "%s%u : %s . %u", number ? ", " : "{ ", number,
+		        prefix_text(&server->address, text), port_of(server, protocol));
+		number++;
+	}
+	fputs(" }", out);
+}
+
+static void put_away_rule(FILE *out, const struct away *away, const struct family *family,
+                          uint8_t protocol)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < away->server_count && count < AWAY_SERVERS_MAX; i++)
+		count += away->servers[i].address.family == family->number;
+	if (count == 0 || !has_any(away->settings, family->number, NODE_LOCAL))
+		return;
+	fprintf(out, "\t\t%s daddr ", family->word);
+	put_addresses(out, away->settings, family->number, NODE_LOCAL);
+	fprintf(out, " %s dport %u dnat %s to numgen random mod %u map ",
+	        protocol == IPPROTO_UDP ? "udp" : "tcp", away->settings->port, family->word, count);
+	put_servers(out, away, family->number, protocol, count);
+	fputc('\n', out);
+}
+
+/* Before kube-proxy's chains at dstnat; behind nft-sync's, for strict pods. */
+static void put_away_chain(FILE *out, const struct away *away, const char *name)
 {
 	fprintf(out, "\tchain %s {\n\t\ttype nat hook %s priority -105; policy accept;\n", name,
 	        name);
-	put_away_rule(out, settings, AF_INET, "ip");
-	put_away_rule(out, settings, AF_INET6, "ip6");
+	for (size_t i = 0; i < FAMILIES; i++) {
+		put_away_rule(out, away, &families[i], IPPROTO_UDP);
+		put_away_rule(out, away, &families[i], IPPROTO_TCP);
+	}
 	fputs("\t}\n", out);
 }
 
-char *dns_away_text(const struct network_settings *settings)
+char *dns_away_text(const struct network_settings *settings, const struct cluster_server *servers,
+                    size_t server_count)
 {
+	const struct away away = {
+		.settings = settings, .servers = servers, .server_count = server_count};
 	char line[128];
 	struct text text;
 	if (!text_open(&text))
@@ -219,8 +245,8 @@ char *dns_away_text(const struct network_settings *settings)
 	      "delete table inet " DNS_AWAY_TABLE "\n"
 	      "table inet " DNS_AWAY_TABLE " {\n",
 	      text.file);
-	put_away_chain(text.file, settings, "prerouting");
-	put_away_chain(text.file, settings, "output");
+	put_away_chain(text.file, &away, "prerouting");
+	put_away_chain(text.file, &away, "output");
 	fputs("\tchain postrouting {\n"
 	      "\t\ttype nat hook postrouting priority srcnat; policy accept;\n",
 	      text.file);

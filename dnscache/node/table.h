@@ -22,6 +22,7 @@ char *dns_table_text(const struct network_settings *settings, const char *const 
 char *dns_table_strict_text(const char *const *strict, size_t strict_count);
 
 /* The table for when nobody answers, in place of what stands. */
-char *dns_away_text(const struct network_settings *settings);
+char *dns_away_text(const struct network_settings *settings, const struct cluster_server *servers,
+                    size_t server_count);
 
 #endif

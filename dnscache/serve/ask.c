@@ -84,6 +84,11 @@ static void ask_more(struct task *task, const struct dns_records *records, enum 
 	ask_upstream(task);
 }
 
+static struct zone_counters *counters_of(const struct task *task)
+{
+	return task->zone->counters[task->worker->index];
+}
+
 static void ask_for_chain(struct task *task, struct dns_records *records)
 {
 	struct dns_question question;
@@ -120,6 +125,7 @@ static void use_records(struct task *task, struct dns_records *records)
 		return;
 	case TASK_ASKS_A:
 		r = dns64_make(&task->zone->block->settings->dns64, task->first, records, &joined);
+		tally_add(&counters_of(task)->dns64_translated, r == 0);
 		break;
 	case TASK_CHASES:
 		joined = *task->first;
@@ -252,6 +258,8 @@ static int ask_plugins(struct task *task, struct dns_records *records, struct er
 	task->source = COUNT_FROM_TEMPLATE;
 	int r = template_answer(settings->templates, settings->template_count, settings->zones,
 	                        settings->zone_count, &task->question, task->remote, records, err);
+	if (r != 0)
+		tally_add(&counters_of(task)->template_matches[count_type(task->question.type)], 1);
 	if (r == 0 && block->hosts) {
 		task->source = COUNT_FROM_HOSTS;
 		r = hosts_answer(block->hosts, &task->question, records);

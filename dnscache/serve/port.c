@@ -13,7 +13,7 @@ static void udp_cb(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		(void)uv_poll_start(poll, UV_READABLE, udp_cb);
 	worker_clock(port->worker);
-	port_read_udp(port);
+	(void)port_read_udp(port);
 }
 
 static void tcp_cb(uv_poll_t *poll, int status, int events)
@@ -23,7 +23,7 @@ static void tcp_cb(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		(void)uv_poll_start(poll, UV_READABLE, tcp_cb);
 	worker_clock(port->worker);
-	port_accept_tcp(port);
+	(void)port_accept_tcp(port);
 }
 
 static void free_port(struct port *port)

@@ -27,7 +27,8 @@ int ports_follow(struct worker *worker, const struct plan *plan);
 
 void ports_tick(struct worker *worker);
 
-void port_read_udp(struct port *port);   /* udp.c */
-void port_accept_tcp(struct port *port); /* tcp.c */
+/* As much as is good for a turn; returns whether there may be more. */
+bool port_read_udp(struct port *port);   /* udp.c */
+bool port_accept_tcp(struct port *port); /* tcp.c */
 
 #endif

@@ -10,6 +10,7 @@
 
 #define FAILURE_RECHECK 30 /* seconds: RFC 8767 §5 */
 #define STALE_TTL 30       /* likewise, §4 */
+#define KEPT_OF_QUERY offsetof(struct dns_query, name)
 #define FAILED_PLACES                                                                              \
 	(sizeof(((struct task_table *)0)->failed) / sizeof(((struct task_table *)0)->failed[0]))
 
@@ -21,13 +22,7 @@ int task_table_open(struct worker *worker)
 
 void task_table_close(struct worker *worker)
 {
-	struct task_table *table = worker->tasks;
-	while (table && table->free_waiters) {
-		struct waiter *waiter = table->free_waiters;
-		table->free_waiters = waiter->next;
-		free(waiter);
-	}
-	free(table);
+	free(worker->tasks);
 	worker->tasks = NULL;
 }
 
@@ -117,36 +112,48 @@ static void unlink_task(struct task *task)
 	                      memory_order_relaxed);
 }
 
-static struct waiter *new_waiter(struct task_table *table)
+static struct waiter *new_waiter(struct task_table *table, const struct dns_query *query)
 {
-	struct waiter *waiter = table->free_waiters;
 	if (table->waiter_count >= WAITERS_MAX)
 		return NULL;
-	if (waiter)
-		table->free_waiters = waiter->next;
-	else
-		waiter = malloc(sizeof(*waiter));
+	struct waiter *waiter = malloc(sizeof(*waiter) + KEPT_OF_QUERY + dns_query_body(query) +
+	                               query->edns.cookie_size);
 	if (waiter)
 		table->waiter_count++;
 	return waiter;
 }
 
+static void free_waiter(struct task_table *table, struct waiter *waiter)
+{
+	table->waiter_count--;
+	free(waiter);
+}
+
 static void fill_waiter(struct waiter *waiter, const struct dns_query *query,
                         const struct client *client, uint32_t hash)
 {
-	size_t head = dns_query_body(query);
+	uint8_t *packet = waiter->bytes + KEPT_OF_QUERY;
 	waiter->next = NULL;
 	waiter->client = *client;
 	waiter->hash = hash;
-	waiter->query = *query;
-	memcpy(waiter->packet, query->packet, head);
-	waiter->query.packet = waiter->packet;
-	if (query->edns.cookie) {
-		memcpy(waiter->packet + head, query->edns.cookie, query->edns.cookie_size);
-		waiter->query.edns.cookie = waiter->packet + head;
-	}
+	waiter->head_size = (uint16_t)dns_query_body(query);
+	memcpy(waiter->bytes, query, KEPT_OF_QUERY);
+	memcpy(packet, query->packet, waiter->head_size);
+	if (query->edns.cookie)
+		memcpy(packet + waiter->head_size, query->edns.cookie, query->edns.cookie_size);
 	if (client->connection)
 		tcp_hold(client->connection);
+}
+
+/* The query points into the waiter. */
+static void recall_query(const struct waiter *waiter, struct dns_query *ret)
+{
+	memcpy(ret, waiter->bytes, KEPT_OF_QUERY);
+	ret->packet = waiter->bytes + KEPT_OF_QUERY;
+	ret->name.length = (uint8_t)(waiter->head_size - DNS_HEADER_SIZE - 4);
+	dns_wire_lower(ret->name.wire, ret->packet + DNS_HEADER_SIZE, ret->name.length);
+	if (ret->edns.cookie)
+		ret->edns.cookie = ret->packet + waiter->head_size;
 }
 
 static void release_waiter(struct worker *worker, struct waiter *waiter)
@@ -155,9 +162,7 @@ static void release_waiter(struct worker *worker, struct waiter *waiter)
 	client_limits_waited(worker->shared->limits, waiter->hash);
 	if (waiter->client.connection)
 		tcp_release(waiter->client.connection);
-	waiter->next = table->free_waiters;
-	table->free_waiters = waiter;
-	table->waiter_count--;
+	free_waiter(table, waiter);
 	atomic_store_explicit(&worker->counters.waiting, table->waiter_count, memory_order_relaxed);
 }
 
@@ -181,18 +186,15 @@ enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
 	uint32_t hash = client_hash(worker->shared->limits, &client->address.any);
 	if (!client_limits_wait(worker->shared->limits, hash))
 		return TASK_NOT_THIS;
-	struct waiter *waiter = new_waiter(worker->tasks);
+	struct waiter *waiter = new_waiter(worker->tasks, query);
 	struct task *task = waiter ? find_task(worker, key) : NULL;
 	bool joined = task;
 	if (waiter && !task)
 		task = new_task(worker, zone, key, query);
 	if (!task) {
 		client_limits_waited(worker->shared->limits, hash);
-		if (waiter) {
-			waiter->next = worker->tasks->free_waiters;
-			worker->tasks->free_waiters = waiter;
-			worker->tasks->waiter_count--;
-		}
+		if (waiter)
+			free_waiter(worker->tasks, waiter);
 		return TASK_NO_ROOM;
 	}
 	fill_waiter(waiter, query, client, hash);
@@ -259,7 +261,9 @@ static void tell_waiter(struct task *task, struct waiter *waiter, const struct d
 	struct zone_counters *counters = task->zone->counters[worker->index];
 	uint8_t cookie[DNS_SERVER_COOKIE];
 	struct dns_reply_form form;
-	serve_form(worker, &waiter->client, &waiter->query, block->bufsize, cookie, &form);
+	struct dns_query query;
+	recall_query(waiter, &query);
+	serve_form(worker, &waiter->client, &query, block->bufsize, cookie, &form);
 	form.fresh = !stale;
 	form.keep_ttl = block->cache.lifetimes.keep_ttl;
 	if (stale) {
@@ -268,14 +272,14 @@ static void tell_waiter(struct task *task, struct waiter *waiter, const struct d
 		                                               : DNS_EDE_STALE;
 		tally_add(&counters->cache_stale, 1);
 	}
-	size_t size = dns_reply(&waiter->query, answer, &form, worker->reply);
+	size_t size = dns_reply(&query, answer, &form, worker->reply);
 	if (block->loadbalance)
 		loadbalance_rotate(worker->reply, size, worker->turn++);
 	uint64_t took = worker->now_us - waiter->client.received;
 	serve_count_reply(counters, &waiter->client, size, answer->rcode, source);
 	count_duration(counters, took, 1);
 	if (block->log.present)
-		query_log(&block->log, &waiter->client, &waiter->query, worker->reply, size, took);
+		query_log(&block->log, &waiter->client, &query, worker->reply, size, took);
 	if (waiter->client.connection)
 		tcp_send(waiter->client.connection, worker->reply, size);
 	else

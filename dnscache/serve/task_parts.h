@@ -11,13 +11,14 @@
 
 #define TASK_BUCKETS 1024 /* a power of two */
 
-/* A client and what its reply needs of its query. */
+/* A client and what its reply needs of its query. There may be many: of a query no more is kept
+ * than it has. */
 struct waiter {
 	struct waiter *next;
 	struct client client;
-	struct dns_query query;                /* points into packet */
-	uint32_t hash;                         /* of the client's address, for its limit */
-	uint8_t packet[DNS_QUESTION_MAX + 40]; /* header, question, cookie */
+	uint32_t hash;      /* of the client's address, for its limit */
+	uint16_t head_size; /* of the packet: header and question */
+	uint8_t bytes[];    /* the query up to its name; the packet's head; the cookie */
 };
 
 /* What the question that is in flight is for. */
@@ -54,7 +55,6 @@ struct task_table {
 	unsigned count;
 	unsigned stale_waiting; /* tasks with a stale answer that nobody was told yet */
 	unsigned waiter_count;
-	struct waiter *free_waiters;
 	struct {
 		uint32_t hash;
 		uint32_t until; /* seconds */

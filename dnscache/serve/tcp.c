@@ -16,7 +16,7 @@ static void accept_later(struct port *port)
 	port->accepts_later = true;
 }
 
-void port_accept_tcp(struct port *port)
+bool port_accept_tcp(struct port *port)
 {
 	struct worker *worker = port->worker;
 	for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -28,11 +28,12 @@ void port_accept_tcp(struct port *port)
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 			accept_later(port);
 		if (fd < 0)
-			return;
+			return false;
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		if (tcp_connection_open(worker, fd, port->listener, &client) < 0)
 			tally_add(&worker->counters.tcp_refused, 1);
 		else
 			tally_add(&worker->counters.tcp_accepted, 1);
 	}
+	return true;
 }

@@ -177,20 +177,21 @@ static void count_all(struct port *port, const struct udp_batch *batch, unsigned
 			count_duration(batch->counted[i], port->worker->now_us - before, 1);
 }
 
-void port_read_udp(struct port *port)
+bool port_read_udp(struct port *port)
 {
 	struct udp_batch *batch = port->worker->batch;
 	for (unsigned i = 0; i < BATCHES_A_TURN; i++) {
 		int count = receive(port, batch);
 		if (count <= 0)
-			return;
+			return false;
 		begin_all(port, batch, (unsigned)count);
 		unsigned ready = answer_all(port, batch, (unsigned)count);
 		send_all(port, batch, ready);
 		count_all(port, batch, ready);
 		if (count < BATCH)
-			return;
+			return false;
 	}
+	return true;
 }
 
 void udp_send(struct worker *worker, const struct client *client, const uint8_t *message,

@@ -11,7 +11,8 @@
 #include "dnscache/serve/port.h"
 #include "dnscache/serve/worker_parts.h"
 
-#define LAST_TURNS 2 /* of the loop, when a worker is told to stop */
+#define LAST_TURNS 2   /* of the loop, when a worker is told to stop */
+#define LAST_ACCEPTS 9 /* times port_accept_tcp(): more than a listener's backlog has */
 
 static void permissions_leave(struct permissions *permissions)
 {
@@ -173,12 +174,16 @@ static void take_orders(struct worker *worker)
 static void empty_port(struct port *port)
 {
 	unsigned number = port->worker->index;
-	if (!atomic_load(&port->worker->successor)) {
-		port_accept_tcp(port);
-		handover_silence(port->listener->tcp[number]);
-		handover_silence(port->listener->udp[number]);
+	if (atomic_load(&port->worker->successor)) {
+		(void)port_read_udp(port);
+		return;
 	}
-	port_read_udp(port);
+	for (unsigned i = 0; i < LAST_ACCEPTS && port_accept_tcp(port); i++) {
+	}
+	handover_silence(port->listener->tcp[number]);
+	handover_silence(port->listener->udp[number]);
+	while (port_read_udp(port)) {
+	}
 }
 
 static void begin_to_stop(struct worker *worker)

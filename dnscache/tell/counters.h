@@ -65,6 +65,8 @@ struct zone_counters {
 	tally_value cache_prefetches;
 	tally_value cache_drops; /* answers to another question */
 	tally_value cache_stale;
+	tally_value dns64_translated;
+	tally_value template_matches[COUNT_TYPES];
 };
 
 enum refusal {

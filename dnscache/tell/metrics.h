@@ -22,6 +22,7 @@ struct metrics_view {
 	uint64_t config_errors; /* errortype="configmap" */
 	uint64_t reloads_failed;
 	uint64_t health_failures;
+	const struct histogram *health_durations;
 	bool looping;
 	bool legacy; /* --legacy-metrics */
 	uint64_t permissions_read_failures;

@@ -2,6 +2,7 @@
 #include "dnscache/plugin/hosts.h"
 #include "dnscache/serve/listener.h"
 #include "dnscache/tell/metrics_parts.h"
+#include "dnscache/tell/query_log.h"
 
 static uint64_t sum_workers(const struct metrics_view *view, size_t offset)
 {
@@ -55,12 +56,9 @@ static void expose_refused(FILE *out, const struct metrics_view *view)
 		const struct branch_client *client =
 			branches_client(view->permissions->branches, i);
 		enum refusal why = client->strict ? REFUSAL_STRICT : REFUSAL_GROUPS;
-		bool repeated =
-			i > 0 && branches_client(view->permissions->branches, i - 1)->refused ==
-					 client->refused;
 		struct sample_label labels[] = {{"reason", refusal_names[why]},
 		                                {"pod", client->pod}};
-		if (!repeated)
+		if (client->first)
 			expose_sample(out, name, labels, 2,
 			              (double)atomic_load_explicit(client->refused,
 			                                           memory_order_relaxed));
@@ -151,6 +149,10 @@ void metrics_own(FILE *out, const struct metrics_view *view)
 	           (double)view->permissions_read_failures);
 	expose_one(out, "coredns_health_request_failures_total", "counter",
 	           "Questions to itself without an answer.", (double)view->health_failures);
+	expose_histogram(out, "coredns_health_request_duration_seconds",
+	                 "From a question to itself to its answer.", view->health_durations);
+	expose_one(out, "podsg_dns_log_lines_lost_total", "counter",
+	           "Lines of `log` that nobody took.", (double)query_log_lost());
 	expose_hosts(out, view->plan);
 	expose_one(out, "go_goroutines", "gauge", "Threads: what dashboards of CoreDNS plot.",
 	           view->worker_count + 1);

@@ -245,6 +245,41 @@ static void expose_plugins(FILE *out, const struct plan *plan, const struct zone
 		}
 }
 
+static void expose_templates(FILE *out, const struct zone_sum *sum)
+{
+	struct sample_label labels[5];
+	size_t count = zone_labels(sum, labels);
+	labels[count] = (struct sample_label){"class", "IN"};
+	for (unsigned t = 0; t < COUNT_TYPES; t++) {
+		uint64_t value = tally_read(&sum->counters.template_matches[t]);
+		labels[count + 1] = (struct sample_label){"type", count_type_name(t)};
+		if (value > 0)
+			expose_sample(out, "coredns_template_matches_total", labels, count + 2,
+			              (double)value);
+	}
+}
+
+/* By server alone: the zones of one add up. */
+static void expose_translated(FILE *out, const struct zone_sum *sums, size_t count)
+{
+	const char *name = "coredns_dns64_requests_translated_total";
+	expose_family(out, name, "counter", "AAAA answers made from A records.");
+	for (size_t i = 0; i < count; i++) {
+		const char *server = sums[i].row->server;
+		uint64_t value = 0;
+		bool told = false;
+		for (size_t j = 0; j < count; j++) {
+			if (strcmp(sums[j].row->server, server) != 0)
+				continue;
+			told = told || j < i;
+			value += tally_read(&sums[j].counters.dns64_translated);
+		}
+		struct sample_label label = {"server", server};
+		if (!told)
+			expose_sample(out, name, &label, 1, (double)value);
+	}
+}
+
 void metrics_zones(FILE *out, const struct metrics_view *view)
 {
 	size_t count = counter_table_count(view->counters);
@@ -265,6 +300,9 @@ void metrics_zones(FILE *out, const struct metrics_view *view)
 	          "Sizes of answers.", expose_response_sizes);
 	each_zone(out, sums, count, "coredns_dns_do_requests_total", "counter", "Queries with DO.",
 	          expose_dnssec_ok);
+	each_zone(out, sums, count, "coredns_template_matches_total", "counter",
+	          "Questions that a template answered.", expose_templates);
+	expose_translated(out, sums, count);
 	expose_cache_families(out, sums, count);
 	expose_cache_size(out, view);
 	expose_plugins(out, view->plan, sums, count);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dnscache/serve/listener.h"
@@ -15,6 +16,8 @@
 struct probe {
 	int fds[PLAN_ENDPOINTS_MAX]; /* of the questions under way; -1: none */
 	char asked[PLAN_ENDPOINTS_MAX][64];
+	struct timespec sent[PLAN_ENDPOINTS_MAX]; /* CLOCK_REALTIME, as the kernel stamps packets */
+	struct histogram durations;
 	unsigned missed[PLAN_ENDPOINTS_MAX];
 	uint64_t ticks[WORKERS_MAX];
 	unsigned still[WORKERS_MAX]; /* periods without a tick */
@@ -26,8 +29,14 @@ struct probe {
 struct probe *probe_new(void)
 {
 	struct probe *probe = calloc(1, sizeof(*probe));
-	for (unsigned i = 0; probe && i < PLAN_ENDPOINTS_MAX; i++)
+	if (!probe)
+		return NULL;
+	for (unsigned i = 0; i < PLAN_ENDPOINTS_MAX; i++)
 		probe->fds[i] = -1;
+	probe->durations = (struct histogram){
+		.bounds = {0.00025, 0.0025, 0.025, 0.25, 2.5}, /* CoreDNS's */
+		.bound_count = 5,
+	};
 	return probe;
 }
 
@@ -52,6 +61,11 @@ bool probe_stuck(const struct probe *probe)
 uint64_t probe_failures(const struct probe *probe)
 {
 	return probe->failures;
+}
+
+const struct histogram *probe_durations(const struct probe *probe)
+{
+	return &probe->durations;
 }
 
 /* An endpoint everywhere is asked on the loopback interface. */
@@ -79,8 +93,9 @@ static socklen_t target_of(const struct plan_endpoint *endpoint, struct sockaddr
 }
 
 /* From another port each time, so that each worker has its turn. */
-static int ask(const struct plan_endpoint *endpoint)
+static int ask(const struct plan_endpoint *endpoint, struct timespec *sent)
 {
+	int one = 1;
 	uint8_t query[DNS_UPSTREAM_QUERY_MAX];
 	struct sockaddr_storage target;
 	struct dns_question question = {.type = DNS_TYPE_A};
@@ -91,6 +106,8 @@ static int ask(const struct plan_endpoint *endpoint)
 	question.name.length = sizeof(PROBE_NAME);
 	memcpy(question.name.wire, PROBE_NAME, sizeof(PROBE_NAME));
 	size_t size = dns_question_write(&question, 1, DNS_UDP_DEFAULT, false, query);
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
+	clock_gettime(CLOCK_REALTIME, sent);
 	if (connect(fd, (struct sockaddr *)&target, length) == 0 &&
 	    send(fd, query, size, 0) == (ssize_t)size)
 		return fd;
@@ -98,10 +115,36 @@ static int ask(const struct plan_endpoint *endpoint)
 	return -1;
 }
 
-static bool was_answered(int fd)
+/* It is read a period later: the kernel has noted when it came. A clock that was set meanwhile is
+ * none to measure by. */
+static void note_duration(struct probe *probe, const struct timespec *sent, struct msghdr *message)
+{
+	for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head;
+	     head = CMSG_NXTHDR(message, head)) {
+		struct timespec came;
+		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SO_TIMESTAMPNS)
+			continue;
+		memcpy(&came, CMSG_DATA(head), sizeof(came));
+		double seconds = (double)(came.tv_sec - sent->tv_sec) +
+		                 (double)(came.tv_nsec - sent->tv_nsec) / 1e9;
+		if (seconds >= 0 && seconds <= 2.0 * PROBE_PERIOD / 1000)
+			histogram_observe(&probe->durations, seconds);
+	}
+}
+
+static bool was_answered(struct probe *probe, unsigned i)
 {
 	uint8_t answer[DNS_UDP_DEFAULT];
-	return fd >= 0 && recv(fd, answer, sizeof(answer), 0) >= DNS_HEADER_SIZE;
+	uint8_t control[64] __attribute__((aligned(8)));
+	struct iovec vector = {.iov_base = answer, .iov_len = sizeof(answer)};
+	struct msghdr message = {.msg_iov = &vector,
+	                         .msg_iovlen = 1,
+	                         .msg_control = control,
+	                         .msg_controllen = sizeof(control)};
+	if (probe->fds[i] < 0 || recvmsg(probe->fds[i], &message, 0) < DNS_HEADER_SIZE)
+		return false;
+	note_duration(probe, &probe->sent[i], &message);
+	return true;
 }
 
 static void __attribute__((format(printf, 2, 3))) say(struct probe *probe, const char *format, ...)
@@ -118,7 +161,7 @@ static void look_at_answer(struct probe *probe, unsigned i)
 {
 	if (!probe->asked[i][0])
 		return;
-	if (was_answered(probe->fds[i])) {
+	if (was_answered(probe, i)) {
 		probe->missed[i] = 0;
 	} else {
 		probe->missed[i]++;
@@ -161,6 +204,6 @@ void probe_turn(struct probe *probe, const struct plan *plan, struct worker *con
 			probe->missed[i] = 0;
 		memcpy(probe->asked[i], now, sizeof(now));
 		if (now[0])
-			probe->fds[i] = ask(&plan->endpoints[i]);
+			probe->fds[i] = ask(&plan->endpoints[i], &probe->sent[i]);
 	}
 }

@@ -7,6 +7,7 @@
  * looks whether every worker's loop turns. A port that is open says neither (kdns#586).
  */
 
+#include "common/exposition.h"
 #include "dnscache/serve/worker.h"
 
 #define PROBE_PERIOD 1000 /* milliseconds between two calls of probe_turn() */
@@ -26,5 +27,6 @@ void probe_turn(struct probe *probe, const struct plan *plan, struct worker *con
 const char *probe_trouble(const struct probe *probe);
 bool probe_stuck(const struct probe *probe); /* a worker will not come back */
 uint64_t probe_failures(const struct probe *probe);
+const struct histogram *probe_durations(const struct probe *probe); /* seconds until an answer */
 
 #endif

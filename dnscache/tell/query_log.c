@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <arpa/inet.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@ struct line {
 	char text[LINE_ROOM];
 	size_t length;
 };
+
+static _Atomic uint64_t lost;
 
 static void __attribute__((format(printf, 2, 3))) put(struct line *line, const char *format, ...)
 {
@@ -213,7 +216,12 @@ void query_log(const struct log_settings *settings, const struct client *client,
 	if (line.length == sizeof(line.text) - 1)
 		line.length--;
 	line.text[line.length++] = '\n';
-	/* One write a line: lines of several workers do not mix. There is nowhere to report to. */
-	ssize_t written = write(STDOUT_FILENO, line.text, line.length);
-	(void)written;
+	/* One write a line: lines of several workers do not mix. */
+	if (write(STDOUT_FILENO, line.text, line.length) < 0)
+		atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+}
+
+uint64_t query_log_lost(void)
+{
+	return atomic_load_explicit(&lost, memory_order_relaxed);
 }

@@ -13,5 +13,6 @@ struct client;
 void query_log(const struct log_settings *settings, const struct client *client,
                const struct dns_query *query, const uint8_t *reply, size_t size,
                uint64_t microseconds);
+uint64_t query_log_lost(void); /* lines, since the start */
 
 #endif

@@ -18,7 +18,6 @@ struct dns_query {
 	uint16_t flags; /* the header's, as sent */
 	uint16_t type;
 	uint16_t class;
-	struct dns_name name; /* lower case; in packet as the client wrote it */
 	struct {
 		bool present;
 		bool dnssec_ok;
@@ -28,6 +27,9 @@ struct dns_query {
 		const uint8_t *cookie; /* in packet: 8 bytes, or 8 and the server's; NULL: none */
 		uint8_t cookie_size;   /* 8, or 16..40 */
 	} edns;
+	/* Lower case; in packet as the client wrote it. The last one: who keeps many queries makes
+	 * it anew out of the packet. */
+	struct dns_name name;
 };
 
 enum dns_query_verdict {

@@ -19,7 +19,7 @@
 struct branches_file {
 	char *path;
 	double generation;
-	char *written; /* the text of the branches in the file, NULL = not known */
+	char *written; /* what the file says but its version and generation; NULL = not known */
 };
 
 static bool add_bool(cJSON *object, const char *key, bool value)
@@ -119,29 +119,73 @@ static cJSON *branches_json(const struct resolution *resolution, struct model *m
 	return array;
 }
 
-static char *branches_text(const struct resolution *resolution, struct model *model)
+/* {"address":"10.0.0.53","udp":53,"tcp":53} */
+static cJSON *server_json(const struct dns_server *server)
 {
-	cJSON *array = branches_json(resolution, model);
+	cJSON *object = cJSON_CreateObject();
+	char text[PREFIX_TEXT_MAX];
+
+	if (add_string(object, "address", prefix_text(&server->address, text)) &&
+	    cJSON_AddNumberToObject(object, "udp", server->udp_port) != NULL &&
+	    cJSON_AddNumberToObject(object, "tcp", server->tcp_port) != NULL)
+		return object;
+	cJSON_Delete(object);
+	return NULL;
+}
+
+static cJSON *servers_json(const struct resolution *resolution)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (size_t i = 0; array != NULL && i < resolution->dns_server_count; i++) {
+		cJSON *object = server_json(&resolution->dns_servers[i]);
+
+		if (object == NULL || !cJSON_AddItemToArray(array, object)) {
+			cJSON_Delete(object);
+			cJSON_Delete(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static char *take_text(cJSON *array)
+{
 	char *text = array != NULL ? cJSON_PrintUnformatted(array) : NULL;
 
 	cJSON_Delete(array);
 	return text;
 }
 
+/* All but version and generation. */
+static char *content_text(const struct resolution *resolution, struct model *model)
+{
+	char *servers = take_text(servers_json(resolution));
+	char *branches = take_text(branches_json(resolution, model));
+	char *text = NULL;
+
+	if (servers != NULL && branches != NULL &&
+	    asprintf(&text, "\"dnsServers\":%s,\"branches\":%s", servers, branches) < 0)
+		text = NULL;
+	cJSON_free(servers);
+	cJSON_free(branches);
+	return text;
+}
+
 int branches_file_write(struct branches_file *file, const struct resolution *resolution,
                         struct model *model, struct error *err)
 {
-	char *branches = branches_text(resolution, model);
+	char *content = content_text(resolution, model);
 	char *whole = NULL;
 	int length;
 	int ret = 0;
 
-	if (branches == NULL)
+	if (content == NULL)
 		return error_set(err, -ENOMEM, "%s: out of memory", file->path);
-	if (file->written != NULL && strcmp(file->written, branches) == 0)
+	if (file->written != NULL && strcmp(file->written, content) == 0)
 		goto out;
-	length = asprintf(&whole, "{\"version\":%d,\"generation\":%.0f,\"branches\":%s}\n",
-	                  FORMAT_VERSION, file->generation + 1, branches);
+	length = asprintf(&whole, "{\"version\":%d,\"generation\":%.0f,%s}\n", FORMAT_VERSION,
+	                  file->generation + 1, content);
 	if (length < 0) {
 		whole = NULL;
 		ret = error_set(err, -ENOMEM, "%s: out of memory", file->path);
@@ -151,12 +195,12 @@ int branches_file_write(struct branches_file *file, const struct resolution *res
 	if (ret < 0)
 		goto out;
 	file->generation++;
-	cJSON_free(file->written);
-	file->written = branches;
-	branches = NULL;
+	free(file->written);
+	file->written = content;
+	content = NULL;
 out:
 	free(whole);
-	cJSON_free(branches);
+	free(content);
 	return ret;
 }
 
@@ -214,7 +258,7 @@ void branches_file_close(struct branches_file *file)
 	if (file == NULL)
 		return;
 	free(file->path);
-	cJSON_free(file->written);
+	free(file->written);
 	free(file);
 }
 

@@ -3,9 +3,9 @@
 #define PODSG_BRANCHES_FILE_H
 
 /*
- * branches.json: the branch interfaces of this node, for the DNS cache to read, and for this
- * daemon itself after a restart. Written whole and renamed into place, and only when its content
- * changes; each time its generation is one more.
+ * branches.json: the branch interfaces of this node and the servers of the cluster's DNS, for the
+ * DNS cache to read, and for this daemon itself after a restart. Written whole and renamed into
+ * place, and only when its content changes; each time its generation is one more.
  */
 
 #include "common/error.h"

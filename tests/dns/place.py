@@ -98,6 +98,13 @@ class Answer:
         return [int(option.code) for option in self.message.options
                 if isinstance(option, dns.edns.EDEOption)]
 
+    @property
+    def ede_text(self):
+        """Of the one EDE that there is."""
+        text, = [option.text for option in self.message.options
+                 if isinstance(option, dns.edns.EDEOption)]
+        return text
+
     def option(self, code):
         return [option for option in self.message.options if option.otype == code]
 
@@ -203,7 +210,9 @@ class Daemon:
         os.mkdir(self.path("kube-dns"))
         self.client = Client()
         self.write("Corefile", corefile)
-        self.write("podsg.yaml", "version: 1\n" + (config and f"dns: {{{config}}}\n"))
+        self.branches = self.path("branches.json")
+        self.write("podsg.yaml", f"version: 1\nnftSync: {{branches: {self.branches}}}\n"
+                   + (config and f"dns: {{{config}}}\n"))
         self.command = [program, "--config", self.path("podsg.yaml"), "-conf", self.corefile,
                         "-setupinterface=false", "-setupiptables=false", "--workers", str(workers),
                         "-kubednscm", self.path("kube-dns"), "-pidfile", self.path("pid"),
@@ -287,16 +296,21 @@ class Daemon:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def metric(self, name, **labels):
-        """The sum of the samples that have these labels."""
-        total = 0.0
+    def samples(self):
+        """(name, labels, value) of each; a page that has one twice is refused by Prometheus."""
+        seen = set()
         for line in self.get("/metrics")[1].splitlines():
             found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-            if found and found[1] == name:
-                has = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
-                if all(has.get(key) == value for key, value in labels.items()):
-                    total += float(found[3])
-        return total
+            if found:
+                sample = found[1], found[2] or ""
+                check(sample not in seen, f"twice on the page: {line}")
+                seen.add(sample)
+                yield found[1], dict(re.findall(r'(\w+)="([^"]*)"', sample[1])), float(found[3])
+
+    def metric(self, name, **labels):
+        """The sum of the samples that have these labels."""
+        return sum(value for found, has, value in self.samples()
+                   if found == name and labels.items() <= has.items())
 
     def __enter__(self):
         try:

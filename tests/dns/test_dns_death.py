@@ -5,8 +5,8 @@ The daemon is killed, restarted, stopped, starved, stuck, and its upstream is go
 what a client sees of it. On loopback, with a service manager that keeps sockets and cache.
 """
 
-import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import random
@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 
+import load
 import place
 import upstream
 from lab import tap
@@ -30,9 +31,10 @@ from place import BUILD, PORT, block, framed, query, receive_framed
 from upstream import plain_answer
 
 BINARY = os.path.join(BUILD, os.environ.get("PODSG_DNSCACHE", "podsg-dnscache"))
-FLOOD = os.path.join(BUILD, "bench", "dns_flood")
 RATE = 20000
 BACK_WITHIN = 0.3
+QUEUED = 3000  # queries that have not been read: what comes in 150 ms
+CONNECTIONS = 300  # that have not been accepted
 BATCH = 32  # what a worker has read and not answered when it is killed
 WORKERS = 2
 NOERROR, SERVFAIL = 0, 2
@@ -61,9 +63,9 @@ class World:
     def path(self, name):
         return os.path.join(self.directory, name)
 
-    def write_corefile(self, *binds, bind=None):
+    def write_corefile(self, *binds, bind=None, lines=()):
         with open(self.path("Corefile.new"), "w", encoding="utf-8") as file:
-            file.write(block(".", "cache 3600", f"forward . {self.upstream.place}",
+            file.write(block(".", "cache 3600", f"forward . {self.upstream.place}", *lines,
                              bind=" ".join(binds) or bind))
         os.rename(self.path("Corefile.new"), self.path("Corefile"))
 
@@ -97,61 +99,11 @@ class World:
         for turn in range(count):
             equal(self.ask("served.example", 1.0, number), NOERROR, f"question {turn}")
 
-    @contextlib.contextmanager
     def flood(self, seconds, rate=RATE, unseen=0):
-        """Fills the cache; yields a dictionary that has the flood's report behind the block."""
-        names = self.path("names")
-        with open(names, "w", encoding="utf-8") as file:
-            file.writelines(f"n{number}.example A\n" for number in range(200))
-        argv = [FLOOD, "-s", "32", "-w", "8192"]
-        where = [place.address(1), str(PORT), names]
-        subprocess.run([*argv, "-n", "200", "-r", "2000", *where], check=True,
-                       stdout=subprocess.DEVNULL)
-        process = subprocess.Popen([*argv, "-t", str(seconds), "-r", str(rate), "-u", str(unseen),
-                                    "-d", "new.example", *where], stdout=subprocess.PIPE, text=True)
-        found = {}
-        try:
-            yield found
-            found.update(json.loads(process.communicate(timeout=seconds + 10)[0]))
-        finally:
-            process.kill()
-            process.wait()
+        return load.flood(self.directory, place.address(1), PORT, seconds, rate, unseen)
 
-
-class Prober:
-    """Context manager: asks every 5 ms; the times at which what was asked when was answered."""
-
-    def __init__(self, world):
-        self.world = world
-        self.answered = []  # (asked, answered)
-
-    def __enter__(self):
-        self.running = True
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.running = False
-        self.thread.join()
-
-    def _run(self):
-        asked = {}
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(0.005)
-            client.connect((place.address(1), PORT))
-            while self.running:
-                message = query("n1.example").to_wire()
-                asked[message[:2]] = time.monotonic()
-                with contextlib.suppress(OSError):
-                    client.send(message)
-                    while answer := client.recv(512):
-                        self.answered.append((asked[answer[:2]], time.monotonic()))
-
-    def first_since(self, when):
-        """How long it took from then until something that was asked later was answered."""
-        return min((answered for asked, answered in self.answered if asked >= when),
-                   default=float("inf")) - when
+    def prober(self):
+        return load.Prober(place.Client().socket())
 
 
 # Killed and restarted
@@ -159,7 +111,7 @@ class Prober:
 def killed_under_load():
     with World() as world:
         life = world.manager.start()
-        with world.flood(3) as report, Prober(world) as prober:
+        with world.flood(3) as report, world.prober() as prober:
             time.sleep(1)
             killed = time.monotonic()
             world.manager.send(signal.SIGKILL)
@@ -178,7 +130,7 @@ def killed_under_load():
 def restarted_under_load():
     with World() as world:
         life = world.manager.start()
-        with world.flood(4) as report, Prober(world) as prober:
+        with world.flood(4) as report, world.prober() as prober:
             times = []
             for _ in range(3):
                 time.sleep(0.5)
@@ -370,16 +322,20 @@ def stopped_with_questions_in_the_queue():
         connection = place.Client().connect()
         manager.send(signal.SIGSTOP)
         for client in clients:
-            client.send(query("served.example").to_wire())
+            for _ in range(QUEUED // len(clients)):
+                client.send(query("served.example").to_wire())
         tcp_query(connection, "served.example")
-        late = place.Client().connect()
-        tcp_query(late, "served.example")
+        late = [place.Client().connect() for _ in range(CONNECTIONS)]
+        for client in late:
+            tcp_query(client, "served.example")
         threading.Timer(0.1, manager.send, (signal.SIGCONT,)).start()
         manager.stop()
         for client in clients:
-            equal(client.recv(512)[3] & 15, NOERROR, "an answer")
+            client.settimeout(1)
+            for _ in range(QUEUED // len(clients)):
+                equal(client.recv(512)[3] & 15, NOERROR, "an answer")
             client.close()
-        for client in (connection, late):
+        for client in (connection, *late):
             equal(receive_framed(client)[3] & 15, NOERROR, "an answer over TCP")
             client.close()
 
@@ -712,6 +668,54 @@ def nothing_can_be_written(kind):
     return case
 
 
+def a_pipe():
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    return reader, writer
+
+
+def a_socket():
+    """As journald's stream is one."""
+    reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return reader.detach(), writer.detach()
+
+
+def a_full_disk():
+    return os.open("/dev/null", os.O_RDONLY), os.open("/dev/full", os.O_WRONLY)
+
+
+def nobody_reads(make):
+    """Neither its log nor that of queries, each longer than what is between: it answers."""
+    def case():
+        with World() as world:
+            world.write_corefile(lines=("log", "errors"))
+            reader, writer = make()
+            passed = fcntl.fcntl(writer, fcntl.F_DUPFD, 2000)
+
+            def instead_of_a_log():
+                os.dup2(passed, 1)
+                os.dup2(passed, 2)
+            world.manager.before_exec = instead_of_a_log
+            life = world.manager.start()
+            world.upstream.fast = lambda wire: plain_answer(wire) if b"served" in wire else None
+            with place.Client().socket() as waits:
+                for number in range(100):
+                    waits.send(query(f"n{number}.silent").to_wire())
+                world.expect_served(2000)
+                for _ in range(100):
+                    equal(waits.recv(512)[3] & 15, SERVFAIL, "what upstream does not answer")
+            world.manager.send(signal.SIGHUP)
+            time.sleep(1)
+            world.expect_served(40)
+            check(not life.ended, "it ended")
+            took = world.manager.stop()
+            check(took < 2, f"it took {took:.2f} s to stop")
+            for fd in (reader, writer, passed):
+                os.close(fd)
+    return case
+
+
 # The wall clock
 
 def clock_jumps():
@@ -737,7 +741,7 @@ def clock_jumps():
 
 def main():
     program = tap.Program()
-    for path in (BINARY, FLOOD):
+    for path in (BINARY, load.FLOOD):
         if not os.access(path, os.X_OK):
             tap.skip(f"{path} is not built")
     os.environ["PODSG_SEED"] = str(tap.seed())  # one for all cases
@@ -770,6 +774,9 @@ def main():
         ("a stuck main thread does", main_thread_is_stuck),
         ("an allocation fails", allocation_fails),
         ("the address space is short", address_space_is_short),
+        ("a pipe that nobody reads its log from", nobody_reads(a_pipe)),
+        ("a socket that nobody reads its log from", nobody_reads(a_socket)),
+        ("a full disk for its log", nobody_reads(a_full_disk)),
         ("the wall clock jumps", clock_jumps),
     ]
     if os.geteuid() == 0:

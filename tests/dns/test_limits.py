@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import select
+import signal
 import socket
 import statistics
 import struct
@@ -28,6 +29,9 @@ MEMORY = 44  # MiB
 NAMES = int(os.environ.get("PODSG_DNS_NAMES", 300_000))
 PACKETS = int(os.environ.get("PODSG_DNS_PACKETS", 100_000))
 WINDOW = 250  # queries in flight of a flood: below what a socket's queue takes
+NOT_READY = 14
+CROWD = 20000
+WAITING = 8192  # queries that wait in one worker
 OVERLOAD = (5000, 4)  # queries a second, seconds
 
 
@@ -262,6 +266,55 @@ class Loaded:
         check(self.daemon.metric("podsg_dns_overloaded_total") > 0, "not counted")
         check(self.daemon.rss() < MEMORY, f"{self.daemon.rss():.1f} MiB of {MEMORY}")
 
+    def crowd(self):
+        """More queries for one name than may wait: the rest is told at once, all are answered."""
+        self.up.fast = None
+        name = ".".join(["c" * 63] * 3 + ["c" * 50, "test"])
+        self.up.on(name, later(1.7, says("@ 300 A 192.0.2.1")))
+        wire = query(name, options=[cookie(bytes(40))]).to_wire()
+        overloaded = self.daemon.metric("podsg_dns_overloaded_total")
+        drops = self.daemon.metric("podsg_dns_receive_queue_drops_total")
+        rcodes, refusal = [], None
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(self.client.socket()) for _ in range(CROWD // 100)]
+            for made in sockets:
+                for i in range(100):
+                    made.send(wire)
+                    if i % 50 == 49:
+                        time.sleep(0.001)
+            most = self.daemon.rss()
+            for made in sockets:
+                made.settimeout(6)
+                with contextlib.suppress(TimeoutError):
+                    for _ in range(100):
+                        answer = made.recv(512)
+                        rcodes.append(answer[3] & 15)
+                        refusal = answer if answer[3] & 15 else refusal
+        self.up.fast = plain_answer
+        counts = {rcode: rcodes.count(rcode) for rcode in set(rcodes)}
+        tap.note(f"{CROWD} queries for one name: rcodes {counts}, {most:.1f} MiB")
+        check(set(counts) == {0, 2}, f"rcodes {counts}")
+        equal(place.Answer(refusal, 0).ede, [NOT_READY], "EDE of who may not wait")
+        dropped = self.daemon.metric("podsg_dns_receive_queue_drops_total") - drops
+        check(len(rcodes) + dropped > CROWD * 0.99,
+              f"{len(rcodes)} of {CROWD} answered, {dropped} dropped by the kernel")
+        check(counts[0] <= WAITING * 2, f"{counts[0]} waited")
+        equal(self.daemon.metric("podsg_dns_overloaded_total") - overloaded, counts[2], "counted")
+        check(len(self.up.questions(name)) <= 2, "one question a worker")
+        check(most < MEMORY, f"{most:.1f} MiB of {MEMORY}")
+
+    def queue_drops(self):
+        """It stands still, and more comes than a queue holds: the kernel's count is on the page."""
+        before = self.daemon.metric("podsg_dns_receive_queue_drops_total")
+        wire = query("hit.test").to_wire()
+        self.daemon.signal(signal.SIGSTOP)
+        with self.client.socket() as made:
+            for _ in range(CROWD):
+                made.send(wire)
+            self.daemon.signal(signal.SIGCONT)
+        wait_for(lambda: self.daemon.metric("podsg_dns_receive_queue_drops_total") > before,
+                 "dropped packets are counted")
+
     def recovers(self):
         """As soon as upstream answers again."""
         with place.upstream(6):
@@ -295,6 +348,8 @@ def main():
             cases = Loaded(up, daemon)
             program.case("upstream silent under thousands of questions a second", cases.overload)
             program.case("and everything is well when it answers", cases.recovers)
+            program.case("what finds a queue full is counted", cases.queue_drops)
+            program.case(f"{CROWD} queries wait for one name", cases.crowd)
             program.case(f"{NAMES} names stay below `memory`", cases.many_names)
     return program.finish()
 

@@ -149,8 +149,34 @@ class Case:
                      "coredns_proxy_healthcheck_failures_total",
                      "coredns_health_request_failures_total", "coredns_reload_failed_total",
                      "coredns_nodecache_setup_errors_total", "coredns_forward_responses_total",
+                     "coredns_dns_responses_total", "coredns_dns_request_size_bytes_bucket",
+                     "coredns_dns_response_size_bytes_bucket", "coredns_dns_do_requests_total",
+                     "coredns_cache_hits_total", "coredns_cache_misses_total",
+                     "coredns_cache_requests_total", "coredns_cache_prefetch_total",
+                     "coredns_cache_drops_total", "coredns_cache_served_stale_total",
+                     "coredns_proxy_request_duration_seconds_bucket",
+                     "coredns_proxy_conn_cache_hits_total",
+                     "coredns_proxy_conn_cache_misses_total",
+                     "coredns_health_request_duration_seconds_bucket",
+                     "coredns_reload_version_info", "coredns_hosts_entries",
+                     "coredns_hosts_reload_timestamp_seconds",
+                     "coredns_dns64_requests_translated_total", "go_goroutines",
+                     "coredns_forward_requests_total",
+                     "coredns_forward_request_duration_seconds_bucket",
+                     "coredns_forward_healthcheck_failures_total",
+                     "podsg_dns_refused_total", "podsg_dns_coalesced_total",
+                     "podsg_dns_receive_queue_drops_total", "podsg_dns_cache_bytes",
+                     "podsg_dns_upstream_timeouts_total", "podsg_dns_log_lines_lost_total",
                      "process_resident_memory_bytes", "process_cpu_seconds_total"):
             check(f"\n{name}" in page, f"{name} is not on the page")
+
+    def health_duration(self):
+        """A second a probe of each address; an answer takes far less."""
+        name = "coredns_health_request_duration_seconds"
+        wait_for(lambda: self.metric(name + "_count") >= 2, "probes are counted")
+        count, quick = (self.metric(name + "_count"),
+                        self.metric(name + "_bucket", le="0.25"))
+        check(quick > 0 and count >= quick, f"{quick} of {count} in 0.25 s")
 
     def pages(self):
         equal(self.daemon.get("/metrics", OWN_PORT)[0], 200, "`prometheus`'s own address")
@@ -220,6 +246,7 @@ CASES = (
     ("what is malformed and what is dropped is counted", Case.malformed),
     ("promtool reads the page", Case.promtool),
     ("dashboards of CoreDNS find their names", Case.dashboards),
+    ("how long it takes to answer itself", Case.health_duration),
     ("health, readiness and metrics are where the Corefile says", Case.pages),
     ("/health turns to 503 when a worker stands still, and back", Case.worker_stands),
 )

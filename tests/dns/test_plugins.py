@@ -55,6 +55,8 @@ class Case:
         answer = self.client.ask("ip-10-1-2-3.templated")
         equal(answer.records(), [("ip-10-1-2-3.templated.", 60, "A", "10.1.2.3")], "answer")
         equal(self.up.questions("ip-10-1-2-3.templated"), [], "questions upstream")
+        equal(self.daemon.metric("coredns_template_matches_total", zone="templated.", type="A"),
+              1, "counted")
 
     def template_falls_through(self):
         equal(self.client.ask("other.templated").data, ["192.0.2.1"], "what does not match")
@@ -94,6 +96,7 @@ class Case:
         own = self.client.ask("four.dns64", "AAAA", dnssec=True,
                               flags=dns.flags.RD | dns.flags.CD)
         equal(own.data, [], "for who validates by himself")
+        equal(self.daemon.metric("coredns_dns64_requests_translated_total"), 1, "counted")
 
     def loadbalance(self):
         addresses = [f"192.0.2.{i}" for i in range(1, 5)]

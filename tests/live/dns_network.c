@@ -6,8 +6,8 @@
 #include "dnscache/node/network.h"
 
 /*
- * dnscache/node/network.h, driven by lines: "interface", "rules [STRICT…]", "counters",
- * "rules-down", "interface-down". Each is answered by a line: "ok …" or the error.
+ * dnscache/node/network.h, driven by lines: "interface", "rules [STRICT…]", "servers [ADDRESS…]",
+ * "counters", "rules-down", "interface-down". Each is answered by a line: "ok …" or the error.
  *
  *     dns_network interface=nodelocaldns listen=169.254.20.10 server=10.0.0.53 [health=8080]
  */
@@ -16,16 +16,20 @@
 #define ADDRESSES_MAX 16
 
 struct options {
-	struct prefix listen[ADDRESSES_MAX], servers[ADDRESSES_MAX];
+	struct prefix listen[ADDRESSES_MAX];
+	const char *servers[ADDRESSES_MAX];
+	size_t server_count;
 	struct network_settings settings;
 };
 
-static void add_address(struct prefix *list, size_t *count, const char *text)
+static struct prefix address_of(const char *text)
 {
-	if (*count == ADDRESSES_MAX || address_parse(text, &list[(*count)++]) < 0) {
+	struct prefix address;
+	if (address_parse(text, &address) < 0) {
 		fprintf(stderr, "dns_network: %s: not an address\n", text);
 		exit(2);
 	}
+	return address;
 }
 
 static void read_word(struct options *options, const char *word)
@@ -35,10 +39,10 @@ static void read_word(struct options *options, const char *word)
 	value = value ? value + 1 : "";
 	if (strncmp(word, "interface=", 10) == 0)
 		settings->interface = value;
-	else if (strncmp(word, "listen=", 7) == 0)
-		add_address(options->listen, &settings->address_count, value);
-	else if (strncmp(word, "server=", 7) == 0)
-		add_address(options->servers, &settings->cluster_server_count, value);
+	else if (strncmp(word, "listen=", 7) == 0 && settings->address_count < ADDRESSES_MAX)
+		options->listen[settings->address_count++] = address_of(value);
+	else if (strncmp(word, "server=", 7) == 0 && options->server_count < ADDRESSES_MAX)
+		options->servers[options->server_count++] = value;
 	else if (strncmp(word, "health=", 7) == 0)
 		settings->health_port = (uint16_t)strtoul(value, NULL, 10);
 	else
@@ -65,6 +69,16 @@ static void say_counters(struct network *network)
 		       (unsigned long long)counters.answers, (unsigned long long)counters.passed);
 }
 
+/* UDP at the usual port, TCP at another one. */
+static int set_servers(struct network *network, const char *const *words, size_t count,
+                       struct error *err)
+{
+	struct cluster_server servers[WORDS_MAX];
+	for (size_t i = 0; i < count; i++)
+		servers[i] = (struct cluster_server){address_of(words[i]), 53, 5353};
+	return network_set_servers(network, servers, count, err);
+}
+
 static void obey(struct network *network, char *line)
 {
 	const char *words[WORDS_MAX];
@@ -80,6 +94,8 @@ static void obey(struct network *network, char *line)
 		say(network_set_up_interface(network, &err), &err);
 	else if (strcmp(words[0], "rules") == 0)
 		say(network_set_up_rules(network, words + 1, count - 1, &err), &err);
+	else if (strcmp(words[0], "servers") == 0)
+		say(set_servers(network, words + 1, count - 1, &err), &err);
 	else if (strcmp(words[0], "counters") == 0)
 		say_counters(network);
 	else if (strcmp(words[0], "rules-down") == 0)
@@ -103,8 +119,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		read_word(&options, argv[i]);
 	options.settings.addresses = options.listen;
-	options.settings.cluster_servers = options.servers;
-	if (network_open(&options.settings, &network, &err) < 0) {
+	if (network_open(&options.settings, &network, &err) < 0 ||
+	    set_servers(network, options.servers, options.server_count, &err) < 0) {
 		fprintf(stderr, "dns_network: %s\n", err.text);
 		return 1;
 	}

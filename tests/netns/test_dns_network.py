@@ -202,6 +202,36 @@ def many_strict_interfaces():
         equal(where.table("podsg-dns").count(": goto passed"), 200, "strict interfaces")
 
 
+def servers_change():
+    """Each protocol at its port, each family by itself; and no news is no change."""
+    with place() as where, network(where) as net:
+        net.obey("interface")
+        net.obey("rules")
+        before = where.table("podsg-dns")
+        led = where.table("podsg-dns-away")
+        check("0 : 10.0.2.20 . 53, 1 : 10.0.2.21 . 53 " in led, led)
+        for servers, expected in (
+                (("10.0.2.30",), ("udp dport 53 dnat ip to numgen random mod 1 map "
+                                  "{ 0 : 10.0.2.30 . 53 }",
+                                  "tcp dport 53 dnat ip to numgen random mod 1 map "
+                                  "{ 0 : 10.0.2.30 . 5353 }")),
+                ((), ("0 : 10.0.2.30 . 53 ",)),
+                (("2001:db8::53",), ("dnat ip6 to numgen random mod 1 map "
+                                     "{ 0 : 2001:db8::53 . 53 }",)),
+                (tuple(f"10.0.3.{n}" for n in range(40)), ("mod 32", "31 : 10.0.3.31 . 5353"))):
+            net.obey("servers", *servers)
+            net.obey("rules")
+            led = where.table("podsg-dns-away")
+            for rule in expected:
+                check(rule in led, f"{rule} is missing after {servers}:\n{led}")
+        check("10.0.2." not in led and "2001:db8::53" not in led, led)
+        equal(where.table("podsg-dns"), before, "the other table")
+        handles = where.run("nft", "-a", "list", "ruleset").stdout
+        net.obey("servers", *servers)
+        net.obey("rules")
+        equal(where.run("nft", "-a", "list", "ruleset").stdout, handles, "handles of the rules")
+
+
 def death_takes_the_owned_table():
     with place() as where, network(where) as net:
         net.obey("interface")
@@ -258,6 +288,7 @@ def main():
             ("a changed rule is repaired", changed_rule_is_repaired),
             ("counters go on when strict interfaces change", strict_change_keeps_counters),
             ("200 strict interfaces", many_strict_interfaces),
+            ("the cluster's servers change", servers_change),
             ("a killed process takes its table along", death_takes_the_owned_table),
             ("another process cleans up", another_process_cleans_up),
             ("two at once", two_at_once)):

@@ -111,6 +111,7 @@ struct cache *cached_succeed(struct cache *cache, size_t bytes, bool *adopted)
 	struct error err = {0};
 	int memfd = dup(cache_memfd(cache));
 
+	cache_prove(cache);
 	cache_close(cache);
 	assert_true(memfd >= 0);
 	if (cache_open(bytes, memfd, &cache, adopted, &err) < 0)

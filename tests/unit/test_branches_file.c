@@ -82,7 +82,7 @@ static void the_file_has_the_agreed_form(void **state)
 	write_branches(place);
 	assert_string_equal(
 		content(place),
-		"{\"version\":1,\"generation\":1,\"branches\":["
+		"{\"version\":1,\"generation\":1,\"dnsServers\":[],\"branches\":["
 		"{\"interface\":\"vlane34aba5891b\",\"device\":\"vlan.eth.3\","
 		"\"pod\":\"ns/pod\",\"namespace\":\"ns\",\"name\":\"pod\",\"uid\":\"u1\","
 		"\"created\":1767225600,\"mode\":\"strict\",\"sourceDestCheck\":true,"
@@ -101,7 +101,8 @@ static void the_generation_rises_only_when_the_content_changes(void **state)
 	setting_remove(&place->setting, "a.yaml");
 	setting_resolve(&place->setting);
 	write_branches(place);
-	assert_string_equal(content(place), "{\"version\":1,\"generation\":2,\"branches\":[]}\n");
+	assert_string_equal(content(place), "{\"version\":1,\"generation\":2,\"dnsServers\":[],"
+	                                    "\"branches\":[]}\n");
 }
 
 static void the_generation_goes_on_after_a_restart(void **state)
@@ -305,6 +306,35 @@ static void servers_of_one_family_are_enough(void **state)
 	assert_true(dns.udp && dns.tcp);
 }
 
+/* Endpoints of kube-dns, with their own ports; what is configured goes before them. */
+static void the_file_names_the_servers_of_the_cluster(void **state)
+{
+	struct place *place = *state;
+	struct setting *setting = &place->setting;
+
+	setting_remove(setting, "a.yaml");
+	setting_put(setting, "dns.yaml",
+	            KUBERNETES("- {kind: EndpointSlice, apiVersion: discovery.k8s.io/v1, metadata: "
+	                       "{namespace: kube-system, name: kube-dns-1, labels: "
+	                       "{kubernetes.io/service-name: kube-dns}}, addressType: IPv4, "
+	                       "endpoints: [{addresses: [10.0.0.54]}, {addresses: [10.0.0.53]}], "
+	                       "ports: [{name: dns, protocol: UDP, port: 5353}, "
+	                       "{name: dns-tcp, protocol: TCP, port: 5354}]}\n"));
+	setting_resolve(setting);
+	write_branches(place);
+	assert_string_equal(content(place),
+	                    "{\"version\":1,\"generation\":1,\"dnsServers\":["
+	                    "{\"address\":\"10.0.0.53\",\"udp\":5353,\"tcp\":5354},"
+	                    "{\"address\":\"10.0.0.54\",\"udp\":5353,\"tcp\":5354}],"
+	                    "\"branches\":[]}\n");
+	put_servers(setting, "'fd00::a'");
+	setting_resolve(setting);
+	write_branches(place);
+	assert_string_equal(content(place), "{\"version\":1,\"generation\":2,\"dnsServers\":["
+	                                    "{\"address\":\"fd00::a\",\"udp\":53,\"tcp\":53}],"
+	                                    "\"branches\":[]}\n");
+}
+
 static void the_file_is_written_anew_when_the_servers_change(void **state)
 {
 	struct place *place = *state;
@@ -343,6 +373,7 @@ int main(void)
 		TEST(dns_is_permitted_as_the_egress_rules_say),
 		TEST(every_dns_server_has_to_be_permitted),
 		TEST(servers_of_one_family_are_enough),
+		TEST(the_file_names_the_servers_of_the_cluster),
 		TEST(the_file_is_written_anew_when_the_servers_change),
 	};
 

@@ -264,6 +264,76 @@ static void a_broken_file_changes_nothing(void **state)
 	}
 }
 
+#define SERVERS(list) "{\"version\":1,\"dnsServers\":[" list "],\"branches\":[]}"
+#define SERVER(address, udp, tcp) "{\"address\":\"" address "\",\"udp\":" udp ",\"tcp\":" tcp "}"
+
+/* "10.0.0.53 53 53, fd00::53 5353 53" */
+static const char *servers_of(const struct place *place)
+{
+	static char text[256];
+	char address[PREFIX_TEXT_MAX];
+	size_t count = 0;
+	const struct cluster_server *servers = branches_servers(place->branches, &count);
+
+	text[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(text);
+		(void)snprintf(text + used, sizeof(text) - used, "%s%s %u %u", i ? ", " : "",
+		               prefix_text(&servers[i].address, address), servers[i].udp_port,
+		               servers[i].tcp_port);
+	}
+	return text;
+}
+
+static void the_clusters_servers_are_read_with_their_ports(void **state)
+{
+	static const struct {
+		const char *text, *servers;
+		unsigned skipped;
+	} rows[] = {
+		{SERVERS(SERVER("10.0.0.53", "53", "53") "," SERVER("fd00::53", "5353", "65535")),
+	         "10.0.0.53 53 53, fd00::53 5353 65535", 0},
+		{SERVERS(""), "", 0},
+		{FILE_OF(""), "", 0}, /* as nft-sync wrote it that did not know */
+		{SERVERS("7," SERVER("10.0.0.1", "1", "1") ",{}"), "10.0.0.1 1 1", 2},
+		{SERVERS(SERVER("10.0.0.0/8", "53", "53") "," SERVER("dns", "53", "53")), "", 2},
+		{SERVERS(SERVER("10.0.0.1", "0", "53") "," SERVER("10.0.0.1", "53", "65536")), "",
+	         2},
+		{SERVERS(SERVER("10.0.0.1", "\"53\"", "53") "," SERVER("10.0.0.1", "-1", "1e9")),
+	         "", 2},
+		{SERVERS("{\"address\":\"10.0.0.1\",\"udp\":53}"), "", 1},
+	};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(load(place, rows[i].text), 0);
+		assert_string_equal(servers_of(place), rows[i].servers);
+		assert_int_equal(place->skipped, rows[i].skipped);
+	}
+	assert_int_equal(load(place, "{\"version\":1,\"dnsServers\":7,\"branches\":[]}"), -EBADMSG);
+}
+
+static void servers_beyond_the_limit_are_left_out(void **state)
+{
+	struct place *place = *state;
+	char *text = NULL;
+	size_t length = 0;
+	size_t count = 0;
+	FILE *file = open_memstream(&text, &length);
+
+	assert_non_null(file);
+	(void)fputs("{\"version\":1,\"branches\":[],\"dnsServers\":[", file);
+	for (unsigned i = 0; i <= DNS_SERVERS_MAX; i++)
+		(void)fprintf(file, "%s" SERVER("10.0.%u.%u", "53", "53"), i ? "," : "", i / 256,
+		              i % 256);
+	(void)fputs("]}", file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(load(place, text), 0);
+	free(text);
+	(void)branches_servers(place->branches, &count);
+	assert_int_equal(count, DNS_SERVERS_MAX);
+}
+
 static char *many_branches(unsigned count)
 {
 	char *text = NULL;
@@ -326,6 +396,8 @@ int main(void)
 		IN_PLACE(a_name_that_would_break_a_rule_is_no_interface),
 		IN_PLACE(an_absent_file_is_told_apart_from_a_broken_one),
 		IN_PLACE(a_broken_file_changes_nothing),
+		IN_PLACE(the_clusters_servers_are_read_with_their_ports),
+		IN_PLACE(servers_beyond_the_limit_are_left_out),
 		IN_PLACE(as_many_branches_as_allowed_are_all_found),
 		IN_PLACE(one_branch_more_is_refused_whole),
 	};

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -95,6 +96,56 @@ static void a_successor_does_not_see_what_was_dropped_or_replaced_or_cleared(voi
 	cache_close(cache);
 }
 
+static void assert_begun_anew(struct cache *cache, bool adopted)
+{
+	assert_false(adopted);
+	assert_int_equal(cached_entries(cache), 0);
+	assert_int_equal(cached_get(cache, 1), 0);
+	cached_put(cache, 1, 1, 1);
+	assert_int_equal(cached_get(cache, 1), 1);
+	cache_close(cache);
+}
+
+/* Nobody proves it. */
+static struct cache *taken_over(struct cache *cache, bool *adopted)
+{
+	int memfd = dup(cache_memfd(cache));
+
+	cache_close(cache);
+	assert_int_equal(cache_open(SMALL, memfd, &cache, adopted, NULL), 0);
+	return cache;
+}
+
+static uint64_t pages_of(int memfd)
+{
+	struct stat status;
+
+	assert_int_equal(fstat(memfd, &status), 0);
+	return (uint64_t)status.st_blocks;
+}
+
+static void what_a_few_in_a_row_have_not_lived_with_is_emptied(void **state)
+{
+	struct cache *cache = filled(NAMES);
+	bool adopted;
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < CACHE_TRIALS; i++) {
+			cache = taken_over(cache, &adopted);
+			assert_true(adopted);
+		}
+		if (round < 2)
+			cache_prove(cache);
+	}
+	int kept = dup(cache_memfd(cache));
+	assert_true(kept >= 0 && pages_of(kept) > 0);
+	cache = taken_over(cache, &adopted);
+	assert_begun_anew(cache, adopted);
+	assert_int_equal(pages_of(kept), 0);
+	(void)close(kept);
+}
+
 /* The tail is anywhere then, and the ring has been gone round a few times. */
 static void a_full_cache_goes_on_where_the_former_process_was(void **state)
 {
@@ -111,16 +162,6 @@ static void a_full_cache_goes_on_where_the_former_process_was(void **state)
 		cached_put(cache, i, 1, 1);
 	for (unsigned i = 59000; i < 60000; i++)
 		assert_int_equal(cached_get(cache, i), 1);
-	cache_close(cache);
-}
-
-static void assert_begun_anew(struct cache *cache, bool adopted)
-{
-	assert_false(adopted);
-	assert_int_equal(cached_entries(cache), 0);
-	assert_int_equal(cached_get(cache, 1), 0);
-	cached_put(cache, 1, 1, 1);
-	assert_int_equal(cached_get(cache, 1), 1);
 	cache_close(cache);
 }
 
@@ -386,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_successor_does_not_see_what_was_dropped_or_replaced_or_cleared),
 		cmocka_unit_test(a_full_cache_goes_on_where_the_former_process_was),
 		cmocka_unit_test(another_size_begins_anew),
+		cmocka_unit_test(what_a_few_in_a_row_have_not_lived_with_is_emptied),
 		cmocka_unit_test(another_layout_or_boot_begins_anew),
 		cmocka_unit_test(a_descriptor_that_is_no_cache_begins_anew),
 		cmocka_unit_test(a_broken_answer_is_left_out_and_all_others_are_kept),

@@ -80,17 +80,17 @@ def exchange(where, server, protocol, message, patience=PATIENCE):
 class Server:
     """Answers on addresses of a namespace, UDP and TCP, in threads, until it is closed."""
 
-    def __init__(self, where, addresses):
+    def __init__(self, where, addresses, port=PORT):
         self.sockets = []
         self.open = True
         for address in addresses:
             for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                self._listen(where, address, kind)
+                self._listen(where, address, port, kind)
 
-    def _listen(self, where, address, kind):
+    def _listen(self, where, address, port, kind):
         found = netns.make_socket(where, family_of(address), kind)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((address, PORT))
+        found.bind((address, port))
         serve = self._serve_udp
         if kind == socket.SOCK_STREAM:
             found.listen(64)
@@ -150,9 +150,9 @@ class Server:
 class ClusterServer(Server):
     """What kube-proxy leads to. asked: the name of a question, and the address that asked."""
 
-    def __init__(self, where, addresses):
+    def __init__(self, where, addresses, port=PORT):
         self.asked = {}
-        super().__init__(where, addresses)
+        super().__init__(where, addresses, port)
 
     def answer(self, message, peer, protocol):
         self.asked[name_in(message)] = peer
@@ -214,10 +214,11 @@ class Network:
 class Cache:
     """The real one on the node, from start() to kill() or stop()."""
 
-    def __init__(self, node, nft_sync, listen, servers):
+    def __init__(self, node, nft_sync, listen, servers, words=(), environment=()):
         self.where = node.name("node")
         self.nft_sync = nft_sync
         self.listen, self.servers = listen, servers
+        self.words, self.environment = words, dict(environment)
         self.process = None
 
     def _configure(self):
@@ -229,10 +230,11 @@ class Cache:
         self._configure()
         argv = [BINARY, "--config", self.nft_sync.path("podsg.yaml"),
                 "-conf", self.nft_sync.path("Corefile"), "-localip", ",".join(self.listen),
-                "-metrics-listen-address", ""]
+                "-metrics-listen-address", "", *self.words]
         self.process = subprocess.Popen(
             netns.command_in(self.where, argv), stdout=self.nft_sync.log,
-            stderr=self.nft_sync.log, preexec_fn=netns.die_with_parent)
+            stderr=self.nft_sync.log, preexec_fn=netns.die_with_parent,
+            env={**os.environ, **self.environment})
         wait_for(self._intercepts, "the cache takes queries")
 
     def _intercepts(self):
