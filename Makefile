@@ -178,9 +178,9 @@ check-live: all test-programs
 	$(Q)tests/run live
 check-dns: all $(B)/asan/podsg-dnscache $(B)/bench/dns_flood
 	$(Q)tests/run dns
-check-hooks: all
+check-hooks: all $(B)/live/clean_up
 	$(Q)tests/run hooks
-check-sanitized: $(SANITIZED) $(B)/bench/dns_flood
+check-sanitized: $(SANITIZED) $(B)/bench/dns_flood $(B)/live/clean_up
 	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns hooks
 # The first time this builds kube-apiserver, which takes about ten minutes.
 check-cluster: deps-cluster
@@ -262,7 +262,7 @@ lint-shell:
 	$(Q)shellcheck $(SCRIPTS)
 lint-prose:
 	$(say) PROSE
-	$(Q)codespell -L iif,inforce,fo,ede,additionals,cahce --skip='*/corpus/*,*.json,*.svg' $(PROSE)
+	$(Q)codespell -L iif,inforce,fo,ede,additionals,cahce,te --skip='*/corpus/*,*.json,*.svg' $(PROSE)
 	$(Q)for name in $(sort $(basename $(notdir $(SOURCES)))); do \
 		grep -qwF -- "$$name" CONTRIBUTING.md || \
 			{ echo "CONTRIBUTING.md: $$name is not in the map of the tree"; exit 1; }; \

@@ -54,6 +54,7 @@ static const struct {
 	{"RequestExpired", AWS_REJECTED},
 	{"InvalidGroup.NotFound", AWS_NOT_FOUND},
 	{"InvalidGroupId.Malformed", AWS_NOT_FOUND},
+	{"InvalidNetworkInterfaceID.NotFound", AWS_NOT_FOUND},
 	{"InvalidPrefixListID.NotFound", AWS_NOT_FOUND},
 	{"InvalidPrefixListId.NotFound", AWS_NOT_FOUND},
 	{"InvalidPrefixListID.Malformed", AWS_NOT_FOUND},

@@ -31,13 +31,17 @@ struct clean_up_options {
 	const char *journal; /* directory; others' attachments are read from it */
 	bool dry_run;
 	/* Says each thing that was found, as "ip rule 10 iif vlan.eth.3 lookup 103", with why it
-	 * was kept or failed ("" = removed). NULL: nobody asks. */
+	 * was kept or failed ("" = removed). A rule that an ADD took over meanwhile is said twice:
+	 * removed, then kept. NULL: nobody asks. */
 	void (*say)(void *context, enum clean_up_outcome outcome, const char *thing,
 	            const char *why);
 	void *context;
 };
 
 /*
+ * Blocks: a few milliseconds as a rule; a tenth of a second where nobody wrote down the index of a
+ * device that still exists; seconds where ten thousands of conntrack entries are to be deleted.
+ *
  * gone: what is known of it; without a vlan, whatever the kernel shows of its interface and
  * addresses. Its own journal file is left to the caller, who holds the journal's lock where it
  * could be had. 0: nothing of it is left (or all that is has a newer owner). Else the first

@@ -14,6 +14,8 @@
 #define DOCUMENT_SIZE_MAX (64U << 20) /* bytes of text */
 #define DOCUMENT_WARNINGS_MAX 32
 
+struct attachment;
+
 struct document {
 	struct arena *arena; /* owns everything below */
 	const char *name;    /* the file's path, or what a live source calls it */
@@ -37,6 +39,8 @@ struct document {
 	size_t cluster_dns_count;
 	struct instance *instances; /* at most one is ever in a document */
 	size_t instance_count;
+	struct attachment *attachments; /* common/journal.h's; only the journal's source makes them */
+	size_t attachment_count;
 	const char **warnings; /* whole sentences with file and line */
 	size_t warning_count;  /* those beyond the maximum are counted but not kept */
 };

@@ -17,6 +17,7 @@
 #define PAUSE_FIRST 500     /* milliseconds, doubled with every try */
 #define PAUSE_LAST 8000     /* likewise; EC2 itself may ask for more */
 #define RETRY_AFTER_MAX 120 /* seconds */
+#define FILTER_NAME_SIZE 40
 
 struct ec2 {
 	uv_loop_t *loop;
@@ -261,27 +262,55 @@ static void describe_step(struct ec2_describe *describe)
 		finish_error(describe, AWS_AGAIN, &failure);
 }
 
-static void make_form(struct ec2_describe *describe, enum ec2_question question,
-                      const char *const *ids, size_t id_count)
+static void add_page_size(struct ec2_describe *describe)
 {
-	static const char *const names[] = {[EC2_BY_FILTER] = "Filter.1.Value",
-	                                    [EC2_BY_GROUP] = "GroupId",
-	                                    [EC2_BY_LIST] = NULL};
-	struct buffer *form = &describe->form;
 	enum ec2_kind kind = ec2_items_kind(describe->items);
-	aws_form_begin(form, ec2_action(kind), VERSION);
+	aws_form_add(&describe->form, "MaxResults",
+	             kind == EC2_PREFIX_LIST_ENTRIES ? PAGE_SIZE_ENTRIES : PAGE_SIZE);
+}
+
+/* EC2 refuses a page size where things are asked for by name. */
+static const struct parameter {
+	const char *name;
+	bool numbered;
+	bool paged;
+} parameters[] = {
+	[EC2_BY_FILTER] = {"Filter.1.Value", true, true},
+	[EC2_BY_GROUP] = {"GroupId", true, false},
+	[EC2_BY_LIST] = {"PrefixListId", false, true},
+	[EC2_BY_INTERFACE] = {"NetworkInterfaceId", true, false},
+	[EC2_THE_INTERFACE] = {"NetworkInterfaceId", false, false},
+	[EC2_THE_GROUP] = {"GroupId", false, false},
+};
+
+static void add_ids(struct ec2_describe *describe, enum ec2_question question,
+                    const char *const *ids, size_t id_count)
+{
+	const struct parameter *parameter = &parameters[question];
+	struct buffer *form = &describe->form;
 	if (question == EC2_BY_FILTER)
 		aws_form_add(form, "Filter.1.Name", "group-id");
 	for (size_t i = 0; i < id_count; i++) {
-		if (names[question])
-			aws_form_add_nth(form, names[question], i + 1, ids[i]);
+		if (parameter->numbered)
+			aws_form_add_nth(form, parameter->name, i + 1, ids[i]);
 		else
-			aws_form_add(form, "PrefixListId", ids[i]);
+			aws_form_add(form, parameter->name, ids[i]);
 	}
-	/* EC2 refuses a page size where groups are asked for by name. */
-	if (question != EC2_BY_GROUP)
-		aws_form_add(form, "MaxResults",
-		             kind == EC2_PREFIX_LIST_ENTRIES ? PAGE_SIZE_ENTRIES : PAGE_SIZE);
+	if (parameter->paged)
+		add_page_size(describe);
+}
+
+static void add_filters(struct ec2_describe *describe, const struct ec2_filter *filters)
+{
+	for (size_t i = 0; filters[i].name; i++) {
+		char name[FILTER_NAME_SIZE];
+		snprintf(name, sizeof(name), "Filter.%zu.Name", i + 1);
+		aws_form_add(&describe->form, name, filters[i].name);
+		snprintf(name, sizeof(name), "Filter.%zu.Value", i + 1);
+		for (size_t j = 0; j < EC2_FILTER_VALUES_MAX && filters[i].values[j]; j++)
+			aws_form_add_nth(&describe->form, name, j + 1, filters[i].values[j]);
+	}
+	add_page_size(describe);
 }
 
 int ec2_open(uv_loop_t *loop, struct http *http, struct imds *imds, const char *region,
@@ -327,10 +356,9 @@ const char *ec2_region(const struct ec2 *ec2)
 	return ec2->region;
 }
 
-int ec2_describe_start(struct ec2 *ec2, struct ec2_items *items, enum ec2_question question,
-                       const char *const *ids, size_t id_count,
-                       void (*done)(void *context, const struct aws_answer *answer), void *context,
-                       struct ec2_describe **ret, struct error *err)
+static int describe_new(struct ec2 *ec2, struct ec2_items *items,
+                        void (*done)(void *context, const struct aws_answer *answer), void *context,
+                        struct ec2_describe **ret, struct error *err)
 {
 	struct ec2_describe *describe = calloc(1, sizeof(*describe));
 	if (!describe)
@@ -340,12 +368,33 @@ int ec2_describe_start(struct ec2 *ec2, struct ec2_items *items, enum ec2_questi
 	describe->done = done;
 	describe->context = context;
 	describe->timer.data = describe;
-	make_form(describe, question, ids, id_count);
+	aws_form_begin(&describe->form, ec2_action(ec2_items_kind(items)), VERSION);
 	uv_timer_init(ec2->loop, &describe->timer);
 	uv_timer_start(&describe->timer, timer_cb, 0, 0);
 	LIST_INSERT_HEAD(&ec2->describes, describe, link);
 	*ret = describe;
 	return 0;
+}
+
+int ec2_describe_start(struct ec2 *ec2, struct ec2_items *items, enum ec2_question question,
+                       const char *const *ids, size_t id_count,
+                       void (*done)(void *context, const struct aws_answer *answer), void *context,
+                       struct ec2_describe **ret, struct error *err)
+{
+	int r = describe_new(ec2, items, done, context, ret, err);
+	if (r == 0)
+		add_ids(*ret, question, ids, id_count);
+	return r;
+}
+
+int ec2_list_start(struct ec2 *ec2, struct ec2_items *items, const struct ec2_filter *filters,
+                   void (*done)(void *context, const struct aws_answer *answer), void *context,
+                   struct ec2_describe **ret, struct error *err)
+{
+	int r = describe_new(ec2, items, done, context, ret, err);
+	if (r == 0)
+		add_filters(*ret, filters);
+	return r;
 }
 
 void ec2_describe_cancel(struct ec2_describe *describe)

@@ -16,6 +16,7 @@
 #include "common/error.h"
 
 #define EC2_IDS_MAX 200 /* values of a filter, by EC2's rule */
+#define EC2_FILTER_VALUES_MAX 8
 
 struct ec2;
 struct ec2_describe;
@@ -30,9 +31,13 @@ const char *ec2_region(const struct ec2 *ec2); /* "" = not known yet */
 /* How ids are asked for: by a filter, which passes over those that do not exist, or by name, where
  * one that does not exist fails the call. */
 enum ec2_question {
-	EC2_BY_FILTER, /* "group-id" */
-	EC2_BY_GROUP,  /* GroupId.1 … */
-	EC2_BY_LIST,   /* PrefixListId: one id */
+	EC2_BY_FILTER,    /* "group-id" */
+	EC2_BY_GROUP,     /* GroupId.1 … */
+	EC2_BY_LIST,      /* PrefixListId: one id */
+	EC2_BY_INTERFACE, /* NetworkInterfaceId.1 … */
+	/* What is to be deleted: one id. Done twice it is AWS_NOT_FOUND. */
+	EC2_THE_INTERFACE,
+	EC2_THE_GROUP,
 };
 
 /*
@@ -44,6 +49,17 @@ int ec2_describe_start(struct ec2 *ec2, struct ec2_items *items, enum ec2_questi
                        const char *const *ids, size_t id_count,
                        void (*done)(void *context, const struct aws_answer *answer), void *context,
                        struct ec2_describe **ret, struct error *err);
+/* An item has to match every filter, by one of its values; EC2 reads '*' and '?' in them. Name
+ * NULL behind the last one. */
+struct ec2_filter {
+	const char *name;
+	const char *values[EC2_FILTER_VALUES_MAX]; /* NULL behind the last */
+};
+
+/* Likewise, of all items that the filters let through. The filters are copied. */
+int ec2_list_start(struct ec2 *ec2, struct ec2_items *items, const struct ec2_filter *filters,
+                   void (*done)(void *context, const struct aws_answer *answer), void *context,
+                   struct ec2_describe **ret, struct error *err);
 /* The memory goes when the loop has run once more. Accepts NULL. */
 void ec2_describe_cancel(struct ec2_describe *describe);
 

@@ -3,102 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/ec2_xml.h"
+#include "common/ec2_grammar.h"
 #include "common/vector.h"
 #include "common/xml.h"
 
 #define FRAMES_MAX 8
 #define NUMBER_LENGTH_MAX 10
-
-enum shape {
-	TEXT,
-	NUMBER,
-	FLAG,
-	LIST,  /* of elements "item" */
-	BARE,  /* the only thing read of an item: it stands for the item */
-	TOKEN, /* of the next page */
-};
-
-/* An element inside another: what the CLI calls it and what it holds. */
-struct member {
-	const char *xml; /* NULL behind the last */
-	const char *json;
-	enum shape shape;
-	const struct member *item; /* LIST: what is read of its items */
-	bool id;                   /* of the item of the page */
-};
-
-static const struct member cidr_ranges[] = {
-	{.xml = "cidrIp", .json = "CidrIp"}, {.xml = "description", .json = "Description"}, {0}};
-static const struct member cidr_ranges_v6[] = {{.xml = "cidrIpv6", .json = "CidrIpv6"},
-                                               {.xml = "description", .json = "Description"},
-                                               {0}};
-static const struct member prefix_list_ids[] = {{.xml = "prefixListId", .json = "PrefixListId"},
-                                                {.xml = "description", .json = "Description"},
-                                                {0}};
-static const struct member group_pairs[] = {
-	{.xml = "groupId", .json = "GroupId"}, {.xml = "description", .json = "Description"}, {0}};
-static const struct member permission[] = {
-	{.xml = "ipProtocol", .json = "IpProtocol"},
-	{.xml = "fromPort", .json = "FromPort", .shape = NUMBER},
-	{.xml = "toPort", .json = "ToPort", .shape = NUMBER},
-	{.xml = "groups", .json = "UserIdGroupPairs", .shape = LIST, .item = group_pairs},
-	{.xml = "ipRanges", .json = "IpRanges", .shape = LIST, .item = cidr_ranges},
-	{.xml = "ipv6Ranges", .json = "Ipv6Ranges", .shape = LIST, .item = cidr_ranges_v6},
-	{.xml = "prefixListIds", .json = "PrefixListIds", .shape = LIST, .item = prefix_list_ids},
-	{0}};
-static const struct member group[] = {
-	{.xml = "groupId", .json = "GroupId", .id = true},
-	{.xml = "groupName", .json = "GroupName"},
-	{.xml = "vpcId", .json = "VpcId"},
-	{.xml = "ipPermissions", .json = "IpPermissions", .shape = LIST, .item = permission},
-	{.xml = "ipPermissionsEgress",
-         .json = "IpPermissionsEgress",
-         .shape = LIST,
-         .item = permission},
-	{0}};
-
-static const struct member interface_group[] = {{.xml = "groupId", .json = "GroupId"}, {0}};
-static const struct member private_address[] = {
-	{.xml = "privateIpAddress", .json = "PrivateIpAddress"}, {0}};
-static const struct member ipv6_address[] = {{.xml = "ipv6Address", .json = "Ipv6Address"}, {0}};
-static const struct member ipv4_prefix[] = {{.xml = "ipv4Prefix", .json = "Ipv4Prefix"}, {0}};
-static const struct member ipv6_prefix[] = {{.xml = "ipv6Prefix", .json = "Ipv6Prefix"}, {0}};
-static const struct member interface[] = {
-	{.xml = "networkInterfaceId", .json = "NetworkInterfaceId", .id = true},
-	{.xml = "sourceDestCheck", .json = "SourceDestCheck", .shape = FLAG},
-	{.xml = "privateIpAddress", .json = "PrivateIpAddress"},
-	{.xml = "groupSet", .json = "Groups", .shape = LIST, .item = interface_group},
-	{.xml = "privateIpAddressesSet",
-         .json = "PrivateIpAddresses",
-         .shape = LIST,
-         .item = private_address},
-	{.xml = "ipv6AddressesSet", .json = "Ipv6Addresses", .shape = LIST, .item = ipv6_address},
-	{.xml = "ipv4PrefixSet", .json = "Ipv4Prefixes", .shape = LIST, .item = ipv4_prefix},
-	{.xml = "ipv6PrefixSet", .json = "Ipv6Prefixes", .shape = LIST, .item = ipv6_prefix},
-	{0}};
-
-static const struct member entry[] = {{.xml = "cidr", .shape = BARE, .id = true}, {0}};
-
-static const struct kind {
-	const char *action;
-	const char *root;
-	struct member members[3]; /* the list of items comes first */
-} kinds[] = {
-	[EC2_SECURITY_GROUPS] = {"DescribeSecurityGroups",
-                                 "DescribeSecurityGroupsResponse",
-                                 {{.xml = "securityGroupInfo", .shape = LIST, .item = group},
-                                  {.xml = "nextToken", .shape = TOKEN}}},
-	[EC2_NETWORK_INTERFACES] =
-		{"DescribeNetworkInterfaces",
-                 "DescribeNetworkInterfacesResponse",
-                 {{.xml = "networkInterfaceSet", .shape = LIST, .item = interface},
-                  {.xml = "nextToken", .shape = TOKEN}}},
-	[EC2_PREFIX_LIST_ENTRIES] = {"GetManagedPrefixListEntries",
-                                     "GetManagedPrefixListEntriesResponse",
-                                     {{.xml = "entrySet", .shape = LIST, .item = entry},
-                                      {.xml = "nextToken", .shape = TOKEN}}},
-};
 
 /* Offsets into json and ids. */
 struct ec2_item {
@@ -116,9 +26,9 @@ struct ec2_items {
 
 /* An element that is open: an object, or a list of them. */
 struct frame {
-	const struct member *members; /* object */
-	const struct member *list;    /* list */
-	bool any;                     /* something was written in it: a comma is next */
+	const struct ec2_member *members; /* object */
+	const struct ec2_member *list;    /* list */
+	bool any;                         /* something was written in it: a comma is next */
 };
 
 struct ec2_page {
@@ -126,10 +36,10 @@ struct ec2_page {
 	struct xml *xml;
 	struct frame frames[FRAMES_MAX];
 	unsigned depth;
-	const struct member *leaf; /* that is open, inside the innermost frame */
-	unsigned skipped;          /* open elements that nobody reads */
-	bool listed;               /* the list of items was there */
-	struct ec2_item item;      /* being read */
+	const struct ec2_member *leaf; /* that is open, inside the innermost frame */
+	unsigned skipped;              /* open elements that nobody reads */
+	bool listed;                   /* the list of items was there, or what is there instead */
+	struct ec2_item item;          /* being read */
 	char token[XML_TEXT_MAX + 1];
 };
 
@@ -154,14 +64,14 @@ static void comma(struct ec2_page *page)
 	innermost(page)->any = true;
 }
 
-static void write_key(struct ec2_page *page, const struct member *member)
+static void write_key(struct ec2_page *page, const struct ec2_member *member)
 {
 	comma(page);
 	buffer_add_json(&page->items->json, member->json);
 	buffer_add_text(&page->items->json, ":");
 }
 
-static const struct member *find_member(const struct member *members, const char *name)
+static const struct ec2_member *find_member(const struct ec2_member *members, const char *name)
 {
 	for (; members->xml; members++) {
 		if (strcmp(members->xml, name) == 0)
@@ -172,7 +82,7 @@ static const struct member *find_member(const struct member *members, const char
 
 static int begin_root(struct ec2_page *page, const char *name, struct error *err)
 {
-	const struct kind *kind = &kinds[page->items->kind];
+	const struct ec2_grammar *kind = &ec2_grammars[page->items->kind];
 	if (strcmp(name, kind->root) != 0)
 		return error_set(err, -EBADMSG, "expected <%s>, not <%.64s>", kind->root, name);
 	push(page, &(struct frame){.members = kind->members});
@@ -181,18 +91,18 @@ static int begin_root(struct ec2_page *page, const char *name, struct error *err
 
 static void begin_item(struct ec2_page *page)
 {
-	const struct member *members = innermost(page)->list->item;
+	const struct ec2_member *members = innermost(page)->list->item;
 	if (page->depth == LIST_DEPTH)
 		page->item = (struct ec2_item){.begin = page->items->json.length,
 		                               .id = page->items->ids.length};
 	else
 		comma(page);
-	if (members->shape != BARE)
+	if (members->shape != EC2_BARE)
 		buffer_add_text(&page->items->json, "{");
 	push(page, &(struct frame){.members = members});
 }
 
-static void begin_list(struct ec2_page *page, const struct member *member)
+static void begin_list(struct ec2_page *page, const struct ec2_member *member)
 {
 	if (page->depth == ROOT_DEPTH) {
 		page->listed = true;
@@ -201,6 +111,13 @@ static void begin_list(struct ec2_page *page, const struct member *member)
 		buffer_add_text(&page->items->json, "[");
 	}
 	push(page, &(struct frame){.list = member});
+}
+
+static void begin_object(struct ec2_page *page, const struct ec2_member *member)
+{
+	write_key(page, member);
+	buffer_add_text(&page->items->json, "{");
+	push(page, &(struct frame){.members = member->item});
 }
 
 static int start_element(void *context, const char *name, struct error *err)
@@ -217,11 +134,13 @@ static int start_element(void *context, const char *name, struct error *err)
 		begin_item(page);
 		return 0;
 	}
-	const struct member *member = frame->list ? NULL : find_member(frame->members, name);
+	const struct ec2_member *member = frame->list ? NULL : find_member(frame->members, name);
 	if (!member)
 		page->skipped++;
-	else if (member->shape == LIST)
+	else if (member->shape == EC2_LIST)
 		begin_list(page, member);
+	else if (member->shape == EC2_OBJECT)
+		begin_object(page, member);
 	else
 		page->leaf = member;
 	return 0;
@@ -248,20 +167,24 @@ static int write_flag(struct ec2_page *page, const char *text, struct error *err
 
 static int end_leaf(struct ec2_page *page, const char *text, struct error *err)
 {
-	const struct member *leaf = page->leaf;
+	const struct ec2_member *leaf = page->leaf;
 	if (!text)
 		return error_set(err, -EFBIG, "too much text in <%s>", leaf->xml);
 	if (leaf->id)
 		buffer_add(&page->items->ids, text, strlen(text) + 1);
-	if (leaf->shape == TOKEN) {
+	if (leaf->shape == EC2_TOKEN) {
 		memcpy(page->token, text, strlen(text) + 1);
 		return 0;
 	}
-	if (leaf->shape != BARE)
+	if (leaf->shape == EC2_DONE) {
+		page->listed = strcmp(text, "true") == 0;
+		return 0;
+	}
+	if (leaf->shape != EC2_BARE)
 		write_key(page, leaf);
-	if (leaf->shape == NUMBER)
+	if (leaf->shape == EC2_NUMBER)
 		return write_number(page, text, err);
-	if (leaf->shape == FLAG)
+	if (leaf->shape == EC2_FLAG)
 		return write_flag(page, text, err);
 	buffer_add_json(&page->items->json, text);
 	return 0;
@@ -290,7 +213,7 @@ static int end_frame(struct ec2_page *page, struct error *err)
 	if (page->depth > LIST_DEPTH) {
 		if (frame->list)
 			buffer_add_text(&page->items->json, "]");
-		else if (frame->members->shape != BARE)
+		else if (frame->members->shape != EC2_BARE)
 			buffer_add_text(&page->items->json, "}");
 	}
 	page->depth--;
@@ -314,7 +237,7 @@ static int end_element(void *context, const char *name, const char *text, struct
 
 const char *ec2_action(enum ec2_kind kind)
 {
-	return kinds[kind].action;
+	return ec2_grammars[kind].action;
 }
 
 int ec2_items_new(enum ec2_kind kind, struct ec2_items **ret, struct error *err)
@@ -409,7 +332,7 @@ int ec2_page_open(struct ec2_items *items, struct ec2_page **ret, struct error *
 	page->items = items;
 	const struct xml_handler handler = {
 		.start = start_element, .end = end_element, .context = page};
-	int r = xml_open(kinds[items->kind].action, &handler, &page->xml, err);
+	int r = xml_open(ec2_grammars[items->kind].action, &handler, &page->xml, err);
 	if (r < 0) {
 		free(page);
 		return r;
@@ -425,13 +348,14 @@ int ec2_page_feed(struct ec2_page *page, const char *data, size_t length, struct
 
 int ec2_page_finish(struct ec2_page *page, const char **token, struct error *err)
 {
-	const struct kind *kind = &kinds[page->items->kind];
+	const struct ec2_grammar *kind = &ec2_grammars[page->items->kind];
 	int r = xml_finish(page->xml, err);
 	if (r < 0)
 		return r;
 	if (!page->listed)
-		return error_set(err, -EBADMSG, "%s: the answer has no <%s>", kind->action,
-		                 kind->members[0].xml);
+		return error_set(err, -EBADMSG, "%s: the answer has no <%s>%s", kind->action,
+		                 kind->members[0].xml,
+		                 kind->members[0].shape == EC2_DONE ? "true" : "");
 	*token = page->token;
 	return 0;
 }

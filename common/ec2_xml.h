@@ -15,7 +15,19 @@
 
 #define EC2_ITEMS_SIZE_MAX (48U << 20) /* bytes of JSON of all pages together */
 
-enum ec2_kind { EC2_SECURITY_GROUPS, EC2_NETWORK_INTERFACES, EC2_PREFIX_LIST_ENTRIES };
+enum ec2_kind {
+	EC2_SECURITY_GROUPS,
+	EC2_NETWORK_INTERFACES,
+	EC2_PREFIX_LIST_ENTRIES,
+	/* Who uses what: owners, states and tags instead of addresses. */
+	EC2_INTERFACE_USES,
+	EC2_GROUP_USES,
+	EC2_GROUP_VPCS, /* VPCs that a group is associated with beside its own */
+	EC2_INSTANCES,  /* by reservation */
+	/* Not descriptions: they have no items, and are good when EC2 says that it is done. */
+	EC2_DELETE_INTERFACE,
+	EC2_DELETE_GROUP,
+};
 
 const char *ec2_action(enum ec2_kind kind); /* "DescribeSecurityGroups" */
 

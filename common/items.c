@@ -10,7 +10,8 @@
 #define STEPS_MAX JSON_DEPTH_MAX
 
 /* What the loaders read of an object; of anything else they read everything. */
-static const struct json_pick picked_annotations[] = {{"vpc.amazonaws.com/pod-eni", NULL}, {0}};
+static const struct json_pick picked_annotations[] = {
+	{"kubernetes.io/config.hash", NULL}, {"vpc.amazonaws.com/pod-eni", NULL}, {0}};
 static const struct json_pick picked_metadata[] = {
 	{"annotations", picked_annotations},
 	{"creationTimestamp", NULL},

@@ -57,6 +57,10 @@ struct attachment {
 /* The text of one file. -EBADMSG with file and rule. */
 int attachment_parse(const char *file, const char *text, size_t length, struct attachment *ret,
                      struct error *err);
+/* The caller frees it. Control characters of left are replaced; elsewhere they are -EINVAL. */
+int attachment_text(const struct attachment *attachment, char **ret, struct error *err);
+/* -ENAMETOOLONG, -EINVAL: what a runtime may not call a sandbox or an interface. */
+int attachment_check_name(const char *sandbox, const char *ifname, struct error *err);
 const char *attachment_state_name(enum attachment_state state);
 
 /* -ENAMETOOLONG, -EINVAL: what a runtime may not call a sandbox or an interface. */
@@ -81,10 +85,16 @@ int journal_walk(const char *directory, const struct journal_visitor *visitor, s
 
 /*
  * One holder at a time among all processes, so that a clean-up and the ADD of a newer owner do not
- * judge by each other's half. Returns a descriptor to close, -ETIMEDOUT after milliseconds, or what
- * makes a lock impossible (-EROFS, -ENOSPC).
+ * judge by each other's half. Sweeps what writers that were killed have left. Returns a descriptor
+ * to close, -ETIMEDOUT after milliseconds, or what makes a lock impossible (-EROFS, -ENOSPC).
  */
 int journal_lock(const char *directory, unsigned milliseconds, struct error *err);
+
+/*
+ * A time for created: the clock's, and later than any that was given under this lock before, even
+ * if the clock was set back. lock is what journal_lock() returned; negative: the clock alone.
+ */
+int64_t journal_stamp(int lock);
 
 /* Of this boot. */
 int boot_id_read(char ret[static BOOT_ID_SIZE], struct error *err);

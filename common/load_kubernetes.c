@@ -226,10 +226,12 @@ static void read_pod_metadata(struct loader *loader, const struct field *object,
 	const struct field uid = field_member(&metadata, "uid");
 	const struct field annotations = read_object(loader, &metadata, "annotations", OPTIONAL);
 	const struct field eni = field_member(&annotations, "vpc.amazonaws.com/pod-eni");
+	const struct field hash = field_member(&annotations, "kubernetes.io/config.hash");
 
 	pod->namespace = name.namespace;
 	pod->name = name.name;
 	pod->uid = read_name(loader, &uid, OPTIONAL);
+	pod->config_hash = read_name(loader, &hash, OPTIONAL);
 	pod->labels = read_labels(loader, object);
 	pod->created = read_created(loader, object);
 	pod->deleted_at_once = read_deleted_at_once(loader, &metadata);

@@ -143,6 +143,8 @@ struct pod {
 	bool finished; /* phase Succeeded or Failed: holds nothing */
 	/* deletionTimestamp with a grace period of 0: nobody waits for its clean-up. */
 	bool deleted_at_once;
+	/* Of the mirror of a static pod: what kubelet calls the static pod's uid; else "". */
+	const char *config_hash;
 	struct branch_eni *eni;                     /* NULL: not annotated */
 	struct prefix addresses[POD_ADDRESSES_MAX]; /* status.podIPs */
 	size_t address_count;

@@ -38,6 +38,8 @@ void daemon_sources_changed(void *context)
 	struct sync *sync = &daemon->sync;
 	if (!sync->image || !resolution_is_current(sync->resolution, sync->model))
 		daemon_changed(daemon);
+	else
+		attach_settle(daemon->attach);
 }
 
 void daemon_repair_soon(struct daemon *daemon)
@@ -110,6 +112,7 @@ static void applied(struct daemon *daemon, bool tampered)
 {
 	daemon->retry_after = 0;
 	uv_timer_stop(&daemon->apply);
+	sync_tell(&daemon->sync);
 	if (tampered)
 		daemon_repair_soon(daemon);
 	notify_ready(daemon->notify);
@@ -118,20 +121,26 @@ static void applied(struct daemon *daemon, bool tampered)
 	daemon_keep_copies(daemon);
 }
 
+static void settle(struct daemon *daemon, int result)
+{
+	bool tampered;
+	/* What somebody else did meanwhile was read, and repaired, on the way. */
+	sync_read_watch(&daemon->sync, &tampered);
+	metrics_committed(daemon->metrics, &daemon->sync);
+	if (result == 0)
+		applied(daemon, tampered);
+	else
+		retry_later(daemon);
+}
+
 void daemon_apply(struct daemon *daemon)
 {
 	struct error failure = {0};
-	bool tampered;
-	if (!must_wait(daemon)) {
-		int r = sync_apply(&daemon->sync, &failure);
-		/* What somebody else did meanwhile was read, and repaired, on the way. */
-		sync_read_watch(&daemon->sync, &tampered);
-		metrics_committed(daemon->metrics, &daemon->sync);
-		if (r == 0)
-			applied(daemon, tampered);
-		else
-			retry_later(daemon);
-	}
+	bool waits = must_wait(daemon);
+	int r = waits ? 0 : sync_apply(&daemon->sync, &failure);
+	attach_settle(daemon->attach);
+	if (!waits)
+		settle(daemon, r);
 	daemon_tell_status(daemon);
 }
 

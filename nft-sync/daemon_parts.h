@@ -5,10 +5,12 @@
 /* The inside of the daemon: what lives on its loop (daemon.c), and when what is known is made true
  * in the kernel (daemon_apply.c). */
 
+#include "nft-sync/answer/attach.h"
 #include "nft-sync/answer/control_server.h"
 #include "nft-sync/answer/drop_monitor.h"
 #include "nft-sync/answer/pages.h"
 #include "common/notify.h"
+#include "nft-sync/clean_ups.h"
 #include "nft-sync/reload.h"
 #include "nft-sync/source/live_sources.h"
 #include "nft-sync/sync.h"
@@ -26,7 +28,10 @@ struct daemon {
 	struct control_server *control;
 	struct http_server *pages;
 	struct drop_monitor *monitor;
+	struct attach *attach;
+	struct clean_ups *clean_ups;
 	uv_poll_t *files; /* NULL: there is no directory to watch */
+	uv_poll_t journal;
 	uv_poll_t host;
 	uv_poll_t watch;
 	uv_timer_t period; /* looks at the directory unasked, and tries again what failed */

@@ -87,15 +87,19 @@ static void print_source(void *context, const struct source_status *status)
 	(*found)++;
 }
 
+static unsigned print_problem(const struct source_files *source)
+{
+	const char *problem = source_files_problem(source);
+	if (problem[0])
+		printf("error: %s\n", problem);
+	return problem[0] ? 1 : 0;
+}
+
 static unsigned print_files(const struct source_files *source)
 {
 	unsigned found = 0;
 	size_t count;
 	const struct source_file *files = source_files_list(source, &count);
-	if (source_files_problem(source)[0]) {
-		printf("error: %s\n", source_files_problem(source));
-		found++;
-	}
 	for (size_t i = 0; i < count; i++)
 		if (files[i].error[0]) {
 			printf("error: %s\n", files[i].error);
@@ -115,7 +119,9 @@ static unsigned print_warnings(const struct document *document)
 /* What --check finds goes to standard output, a line each. */
 static unsigned print_findings(const struct sync *sync)
 {
-	unsigned found = sync->files ? print_files(sync->files) : 0;
+	unsigned found = sync->files ? print_problem(sync->files) + print_files(sync->files) : 0;
+	/* Who has no privileges may not look into its directory. */
+	found += print_files(source_journal_files(sync->journal));
 	live_sources_each(sync->live, print_source, &found);
 	for (size_t i = 0; i < model_document_count(sync->model); i++)
 		found += print_warnings(model_document(sync->model, i));
@@ -162,6 +168,8 @@ static int apply_once(const struct config *config, struct error *err)
 	r = read_once(&once, &sync, err);
 	if (r == 0)
 		r = sync_apply(&sync, err);
+	if (r == 0)
+		sync_tell(&sync);
 	sync_keep_copies(&sync);
 	read_once_close(&once);
 close:

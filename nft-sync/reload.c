@@ -50,6 +50,7 @@ static int refuse_fixed(const char *path, const struct config *now, const struct
 		{"nftSync.connmark", marks[0], marks[1]},
 		{"nftSync.ownTable", now->nft_sync.own_table ? "true" : "false",
 	         wanted->nft_sync.own_table ? "true" : "false"},
+		{"hooks.journal", now->hooks.journal, wanted->hooks.journal},
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		const struct error_place place = {.file = path ? path : CONFIG_PATH,

@@ -55,6 +55,9 @@ int sync_open(struct sync *sync, const struct config *config, bool kernel, struc
 	sync->config = config;
 	sync->history.started = time(NULL);
 	sync->history.configured = sync->history.started;
+	sync->history.attach_waits = (struct histogram){
+		.bounds = {.001, .0025, .005, .01, .02, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		.bound_count = 15};
 	sync->model = model_new();
 	sync->renderer = renderer_new();
 	int r = 0;
@@ -62,6 +65,8 @@ int sync_open(struct sync *sync, const struct config *config, bool kernel, struc
 		r = error_set(err, -ENOMEM, "no memory");
 	if (r == 0)
 		r = open_files(config->files.directory, kernel, &sync->files, err);
+	if (r == 0)
+		r = source_journal_open(config->hooks.journal, &sync->journal, err);
 	if (r == 0)
 		r = kernel ? open_kernel(sync, err) : host_facts(&sync->host, err);
 	if (r < 0)
@@ -87,6 +92,7 @@ void sync_close(struct sync *sync)
 	image_free(sync->drawn);
 	renderer_free(sync->renderer);
 	source_files_close(sync->files);
+	source_journal_close(sync->journal);
 	host_watch_close(sync->host_watch);
 	host_done(&sync->host);
 	model_free(sync->model);
@@ -126,7 +132,36 @@ static void note_files(const struct source_files *source)
 			note_file(&files[i]);
 }
 
-int sync_read_files(struct sync *sync, bool *changed, struct error *err)
+/* A pod that comes or goes is no event; what can't be understood is. */
+static void note_journal(const struct source_files *source)
+{
+	char text[1100];
+	size_t count;
+	const struct source_file *files = source_files_list(source, &count);
+	for (size_t i = 0; i < count; i++)
+		if (files[i].news && files[i].error[0])
+			log_event(LOG_LEVEL_ERROR, "journal-file-refused", "file=%s in-force=%s%s",
+			          files[i].name, files[i].objects ? "earlier" : "none",
+			          optional("text", files[i].error, text, sizeof(text)));
+}
+
+int sync_read_journal(struct sync *sync, bool *changed, struct error *err)
+{
+	struct source_files *files = source_journal_files(sync->journal);
+	int r = source_files_read_reported(files, sync->model, changed, err);
+	note_journal(files);
+	return r;
+}
+
+static int look_at_journal(struct sync *sync, bool *changed, struct error *err)
+{
+	struct source_files *files = source_journal_files(sync->journal);
+	int r = source_files_read(files, sync->model, changed, err);
+	note_journal(files);
+	return r;
+}
+
+static int read_documents(struct sync *sync, bool *changed, struct error *err)
 {
 	*changed = false;
 	if (!sync->files)
@@ -134,6 +169,15 @@ int sync_read_files(struct sync *sync, bool *changed, struct error *err)
 	int r = source_files_read(sync->files, sync->model, changed, err);
 	note_files(sync->files);
 	return r;
+}
+
+int sync_read_files(struct sync *sync, bool *changed, struct error *err)
+{
+	bool attached = false;
+	int r = read_documents(sync, changed, err);
+	int s = look_at_journal(sync, &attached, err);
+	*changed = *changed || attached;
+	return r < 0 ? r : s;
 }
 
 /* Its documents, the source of which is about to be closed. */
@@ -293,6 +337,7 @@ static int sync_resolve(struct sync *sync, struct error *err)
 	if (sync->resolution != sync->noted)
 		resolution_free(sync->resolution);
 	sync->resolution = resolution;
+	sync->in_force = false;
 	return 0;
 }
 
@@ -347,7 +392,7 @@ static void note_commit(struct sync *sync, const struct nft_report *report,
 	          history->commit_milliseconds);
 }
 
-static void write_branches(struct sync *sync)
+void sync_tell(struct sync *sync)
 {
 	struct error failure = {0};
 	(void)branches_file_write(sync->branches, sync->resolution, sync->model, &failure);
@@ -363,7 +408,7 @@ static void write_branches(struct sync *sync)
 void sync_retry(struct sync *sync)
 {
 	if (sync->resolution && sync->history.branches_error.code)
-		write_branches(sync);
+		sync_tell(sync);
 }
 
 /* Flows whose permission went with this commit. */
@@ -414,12 +459,12 @@ int sync_apply(struct sync *sync, struct error *err)
 	image_free(sync->image);
 	sync->image = sync->drawn;
 	sync->drawn = NULL;
+	sync->in_force = true;
 	if (sync->history.error.code)
 		log_event(LOG_LEVEL_INFO, "in-force-again", "errors=%llu",
 		          (unsigned long long)sync->history.errors);
 	sync->history.error = (struct error){0};
 	note_commit(sync, &report, &start);
 	cut_flows(sync, &report);
-	write_branches(sync);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "common/config.h"
 #include "common/error.h"
+#include "common/exposition.h"
 #include "nft-sync/answer/branches_file.h"
 #include "nft-sync/draw/render.h"
 #include "nft-sync/host/host.h"
@@ -17,6 +18,13 @@
 #include "nft-sync/model/model.h"
 #include "nft-sync/source/live_sources.h"
 #include "nft-sync/source/source_files.h"
+#include "nft-sync/source/source_journal.h"
+
+/* Of sandboxes that are gone. */
+struct clean_up_history {
+	size_t open;        /* attachments of which something may be left */
+	struct error error; /* why the last one could not be done; code 0: it could */
+};
 
 /* What has happened, for status. Times are seconds since 1970, 0 = never. */
 struct sync_history {
@@ -35,6 +43,8 @@ struct sync_history {
 	int64_t configured;          /* when the configuration in force was read */
 	struct error config_error;   /* why its file is not what is in force; code 0: it is */
 	uint64_t flows_cut;
+	struct histogram attach_waits; /* seconds, of every question of podsg-cni */
+	struct clean_up_history clean_ups;
 };
 
 struct sync {
@@ -43,6 +53,7 @@ struct sync {
 	struct host host;
 	struct host_watch *host_watch;
 	struct source_files *files;
+	struct source_journal *journal;
 	const struct live_sources *live; /* the event loop's; NULL: none */
 	struct renderer *renderer;
 	struct nft *nft;                /* NULL: --print, --check */
@@ -51,6 +62,7 @@ struct sync {
 	struct resolution *noted; /* whose problems were logged last; may be the same */
 	struct image *image;      /* what the kernel holds, or is to hold */
 	struct image *drawn;      /* not yet in the kernel */
+	bool in_force;            /* the kernel holds what the resolution says */
 	char **problems;          /* of the last drawing */
 	size_t problem_count, problem_capacity;
 	struct sync_history history;
@@ -69,6 +81,8 @@ int sync_configure(struct sync *sync, const struct config *config, struct error 
 
 /* Reads the sources; *changed says whether there is something to resolve anew. */
 int sync_read_files(struct sync *sync, bool *changed, struct error *err);
+/* What is reported of the journal, which sync_read_files() reads, too. */
+int sync_read_journal(struct sync *sync, bool *changed, struct error *err);
 /* What can wait until the rules are in force: copies of good documents, one a call; true: there
  * are more. */
 bool sync_keep_copy(struct sync *sync);
@@ -79,9 +93,12 @@ void sync_read_watch(struct sync *sync, bool *changed);
 
 /* Resolves and draws; the kernel is not asked. */
 int sync_draw(struct sync *sync, struct error *err);
-/* Draws, makes it true in the kernel, writes branches.json. What failed is in history.error too;
- * call it again later. */
+/* Draws and makes it true in the kernel. What failed is in history.error too; call it again later.
+ */
 int sync_apply(struct sync *sync, struct error *err);
+/* Writes branches.json, once the rules are in force: whoever waits for them need not wait for it.
+ */
+void sync_tell(struct sync *sync);
 /* Writes branches.json where it could not be written. */
 void sync_retry(struct sync *sync);
 

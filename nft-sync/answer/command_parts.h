@@ -13,6 +13,7 @@ cJSON *sources_object(const struct sync *sync);
 cJSON *health_object(const struct sync *sync);
 cJSON *interfaces_object(const struct sync *sync); /* how many in which state */
 cJSON *kernel_object(struct sync *sync);
+cJSON *clean_ups_object(const struct sync *sync);
 cJSON *problems_object(const struct sync *sync);
 cJSON *pods_object(struct sync *sync);
 cJSON *groups_object(struct sync *sync);

@@ -39,12 +39,24 @@ static void add_groups(cJSON *object, const struct branch *branch, const struct 
 	}
 }
 
+/* "" and null: the journal does not say. */
+static void add_sandbox(cJSON *object, const struct branch_sandbox *sandbox)
+{
+	cJSON_AddStringToObject(object, "sandbox", sandbox->sandbox);
+	if (sandbox->sandbox[0])
+		cJSON_AddStringToObject(object, "attachment",
+		                        attachment_state_name(sandbox->state));
+	else
+		cJSON_AddNullToObject(object, "attachment");
+}
+
 static cJSON *pod_object(const struct branch *branch, const struct model *model)
 {
 	cJSON *object = cJSON_CreateObject();
 	cJSON_AddStringToObject(object, "namespace", branch->namespace);
 	cJSON_AddStringToObject(object, "name", branch->pod);
 	cJSON_AddStringToObject(object, "uid", branch->uid);
+	add_sandbox(object, &branch->sandbox);
 	cJSON_AddStringToObject(object, "interface", branch->interface);
 	cJSON_AddStringToObject(object, "device", branch->device);
 	cJSON_AddStringToObject(object, "mode", mode_name(branch->mode));

@@ -51,6 +51,22 @@ static void add_live(void *context, const struct source_status *status)
 	cJSON_AddItemToArray(context, object);
 }
 
+/* One line of it: of its files there are as many as pods. */
+static cJSON *journal_object(const struct source_journal *journal, const char *directory)
+{
+	const struct journal_summary summary = source_journal_summary(journal);
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddStringToObject(object, "kind", "journal");
+	cJSON_AddStringToObject(object, "name", directory);
+	cJSON_AddStringToObject(object, "state", summary.problem[0] ? "broken" : "good");
+	cJSON_AddNumberToObject(object, "objects", (double)summary.attachments);
+	cJSON_AddNumberToObject(object, "broken", (double)summary.broken);
+	add_age(object, "age", summary.newest);
+	if (summary.problem[0])
+		cJSON_AddStringToObject(object, "error", summary.problem);
+	return object;
+}
+
 cJSON *sources_object(const struct sync *sync)
 {
 	size_t count = 0;
@@ -60,6 +76,9 @@ cJSON *sources_object(const struct sync *sync)
 		files = source_files_list(sync->files, &count);
 	for (size_t i = 0; i < count; i++)
 		cJSON_AddItemToArray(array, file_object(&files[i]));
+	if (sync->journal)
+		cJSON_AddItemToArray(array,
+		                     journal_object(sync->journal, sync->config->hooks.journal));
 	live_sources_each(sync->live, add_live, array);
 	return array;
 }
@@ -157,6 +176,16 @@ cJSON *kernel_object(struct sync *sync)
 	return object;
 }
 
+cJSON *clean_ups_object(const struct sync *sync)
+{
+	const struct clean_up_history *history = &sync->history.clean_ups;
+	cJSON *object = cJSON_CreateObject();
+	cJSON_AddNumberToObject(object, "open", (double)history->open);
+	if (history->error.code)
+		cJSON_AddStringToObject(object, "error", history->error.text);
+	return object;
+}
+
 static void add_warnings(cJSON *array, const struct document *document)
 {
 	for (size_t i = 0; i < document->warning_count && i < DOCUMENT_WARNINGS_MAX; i++)
@@ -174,6 +203,8 @@ cJSON *problems_object(const struct sync *sync)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->history.config_error.text));
 	if (sync->history.branches_error.code)
 		cJSON_AddItemToArray(array, cJSON_CreateString(sync->history.branches_error.text));
+	if (sync->history.clean_ups.error.code)
+		cJSON_AddItemToArray(array, cJSON_CreateString(sync->history.clean_ups.error.text));
 	if (sync->files && source_files_problem(sync->files)[0])
 		cJSON_AddItemToArray(array, cJSON_CreateString(source_files_problem(sync->files)));
 	for (size_t i = 0; i < model_document_count(sync->model); i++)

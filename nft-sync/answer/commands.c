@@ -39,6 +39,7 @@ static cJSON *answer_status(struct sync *sync, const cJSON *request)
 	cJSON_AddItemToObject(answer, "sources", sources_object(sync));
 	cJSON_AddItemToObject(answer, "interfaces", interfaces_object(sync));
 	cJSON_AddItemToObject(answer, "kernel", kernel_object(sync));
+	cJSON_AddItemToObject(answer, "cleanUps", clean_ups_object(sync));
 	cJSON_AddItemToObject(answer, "problems", problems_object(sync));
 	return answer;
 }
@@ -97,5 +98,6 @@ cJSON *command_answer(struct sync *sync, const cJSON *request)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].answer(sync, request);
-	return failure("unknown command: expected status, pods, groups, explain or monitor");
+	return failure(
+		"unknown command: expected status, pods, groups, explain, monitor or attach");
 }

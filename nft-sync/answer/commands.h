@@ -3,7 +3,8 @@
 #define PODSG_COMMANDS_H
 
 /* What podsgctl can ask: {"command":"status"|"pods"|"groups"|"explain", …}. What is
- * answered by more than one line, monitor, is drop_monitor.h's. */
+ * answered by more than one line, monitor, is drop_monitor.h's; what is answered later, attach,
+ * is attach.h's. */
 
 #include "nft-sync/sync.h"
 

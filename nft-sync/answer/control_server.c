@@ -15,6 +15,13 @@
 #include "nft-sync/answer/control_server.h"
 
 #define GROUPS_MAX 256
+#define LINE_FIRST 512 /* bytes; most requests are short, and many may wait */
+
+enum client_state {
+	CLIENT_ASKS,
+	CLIENT_WAITS,   /* for an answer that comes later */
+	CLIENT_LISTENS, /* to a stream of lines */
+};
 
 struct control_client {
 	struct control_server *server;
@@ -23,12 +30,14 @@ struct control_client {
 	unsigned open_handles;
 	bool closing;
 	bool deaf; /* until its answer is away */
-	char line[CONTROL_REQUEST_MAX];
+	enum client_state state;
+	char *line; /* what was read and not yet answered */
 	size_t used;
+	size_t capacity;
 	char *answer; /* being written */
 	uv_write_t write;
-	struct control_queue queue;  /* of a stream, behind what is being written */
-	void (*gone)(void *context); /* NULL: not a stream */
+	struct control_queue *queue; /* of a stream, behind what is being written */
+	void (*gone)(void *context); /* while it waits or listens */
 	void *context;
 };
 
@@ -53,7 +62,10 @@ static void client_closed(uv_handle_t *handle)
 	if (--client->open_handles > 0)
 		return;
 	server_unref(client->server);
-	control_queue_clear(&client->queue);
+	if (client->queue)
+		control_queue_clear(client->queue);
+	free(client->queue);
+	free(client->line);
 	free(client->answer);
 	free(client);
 }
@@ -68,7 +80,7 @@ static void client_close(struct control_client *client)
 			client->server->clients[i] = NULL;
 	uv_close((uv_handle_t *)&client->pipe, client_closed);
 	uv_close((uv_handle_t *)&client->idle, client_closed);
-	if (client->gone)
+	if (client->state != CLIENT_ASKS)
 		client->gone(client->context);
 }
 
@@ -110,12 +122,32 @@ static bool may_ask(const uv_pipe_t *pipe)
 
 static void client_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer);
 
+static int client_make_room(struct control_client *client)
+{
+	if (client->used < client->capacity)
+		return 0;
+	size_t capacity = client->capacity ? 4 * client->capacity : LINE_FIRST;
+	if (capacity > CONTROL_REQUEST_MAX)
+		capacity = CONTROL_REQUEST_MAX;
+	char *line = capacity > client->used ? realloc(client->line, capacity) : NULL;
+	if (!line)
+		return -ENOMEM;
+	client->line = line;
+	client->capacity = capacity;
+	return 0;
+}
+
 static void client_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
 	struct control_client *client = handle->data;
 	(void)suggested;
+	/* No room is an end of the reading, with UV_ENOBUFS. */
+	buffer->base = NULL;
+	buffer->len = 0;
+	if (client_make_room(client) < 0)
+		return;
 	buffer->base = client->line + client->used;
-	buffer->len = sizeof(client->line) - client->used;
+	buffer->len = client->capacity - client->used;
 }
 
 static int client_listen(struct control_client *client)
@@ -146,7 +178,8 @@ static int client_write(struct control_client *client, char *text, size_t length
 static void client_write_queue(struct control_client *client)
 {
 	size_t length;
-	char *text = client->answer ? NULL : control_queue_take(&client->queue, &length);
+	char *text = client->answer || !client->queue ? NULL
+	                                              : control_queue_take(client->queue, &length);
 	if (text)
 		(void)client_write(client, text, length);
 }
@@ -160,7 +193,7 @@ static void client_answered(uv_write_t *write, int status)
 		return;
 	if (status < 0 || client_listen(client) < 0)
 		client_close(client);
-	else if (client->gone)
+	else if (client->state == CLIENT_LISTENS)
 		client_write_queue(client);
 	else
 		client_go_on(client);
@@ -195,14 +228,11 @@ static cJSON *handle_line(struct control_client *client, size_t length)
 	return answer;
 }
 
-/* Answers the first line in the buffer; reading goes on when the answer is away. */
-static void client_answer(struct control_client *client, size_t length)
+/* Takes the answer; reading goes on when it is away. */
+static void client_send(struct control_client *client, cJSON *answer)
 {
-	cJSON *answer = handle_line(client, length);
 	char *text = cJSON_PrintUnformatted(answer);
 	cJSON_Delete(answer);
-	client->used -= length + 1;
-	memmove(client->line, client->line + length + 1, client->used);
 	size_t size = text ? strlen(text) : 0;
 	char *line = text ? realloc(text, size + 2) : NULL;
 	if (!line) {
@@ -217,12 +247,22 @@ static void client_answer(struct control_client *client, size_t length)
 		client_close(client);
 }
 
+/* Answers the first line in the buffer, now or later. */
+static void client_ask(struct control_client *client, size_t length)
+{
+	cJSON *answer = handle_line(client, length);
+	client->used -= length + 1;
+	memmove(client->line, client->line + length + 1, client->used);
+	if (client->state != CLIENT_WAITS)
+		client_send(client, answer);
+}
+
 static void client_go_on(struct control_client *client)
 {
-	const char *end = memchr(client->line, '\n', client->used);
+	const char *end = client->used > 0 ? memchr(client->line, '\n', client->used) : NULL;
 	if (end)
-		client_answer(client, (size_t)(end - client->line));
-	else if (client->used == sizeof(client->line))
+		client_ask(client, (size_t)(end - client->line));
+	else if (client->used == CONTROL_REQUEST_MAX)
 		client_close(client);
 }
 
@@ -235,35 +275,58 @@ static void client_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
 		return;
 	}
 	/* A stream's client has nothing more to ask; that it leaves is all we listen for. */
-	if (client->gone) {
+	if (client->state == CLIENT_LISTENS) {
 		client->used = 0;
 		return;
 	}
 	client->used += (size_t)got;
+	if (client->state == CLIENT_WAITS)
+		return;
 	uv_timer_again(&client->idle);
 	client_go_on(client);
 }
 
-void control_client_stream(struct control_client *client, void (*gone)(void *context),
-                           void *context)
+static void client_become(struct control_client *client, enum client_state state,
+                          void (*gone)(void *context), void *context)
 {
+	client->state = state;
 	client->gone = gone;
 	client->context = context;
 	uv_timer_stop(&client->idle);
 }
 
+void control_client_defer(struct control_client *client, void (*gone)(void *context), void *context)
+{
+	client_become(client, CLIENT_WAITS, gone, context);
+}
+
+void control_client_answer(struct control_client *client, cJSON *answer)
+{
+	client->state = CLIENT_ASKS;
+	uv_timer_again(&client->idle);
+	client_send(client, answer);
+}
+
+void control_client_stream(struct control_client *client, void (*gone)(void *context),
+                           void *context)
+{
+	client_become(client, CLIENT_LISTENS, gone, context);
+}
+
 void control_client_say(struct control_client *client, const cJSON *line)
 {
-	char *text = client->closing ? NULL : cJSON_PrintUnformatted(line);
+	if (!client->closing && !client->queue)
+		client->queue = calloc(1, sizeof(*client->queue));
+	char *text = client->closing || !client->queue ? NULL : cJSON_PrintUnformatted(line);
 	if (!text)
 		return;
-	control_queue_put(&client->queue, text);
+	control_queue_put(client->queue, text);
 	client_write_queue(client);
 }
 
 uint64_t control_client_missed(const struct control_client *client)
 {
-	return client->queue.dropped;
+	return client->queue ? client->queue->dropped : 0;
 }
 
 void control_client_end(struct control_client *client)

@@ -66,11 +66,27 @@ static void check_files(struct check *check, const struct source_files *files)
 			     source_file_state_name(list[i].state), list[i].error);
 }
 
+static void check_hooks(struct check *check, const struct sync *sync)
+{
+	const struct journal_summary journal = source_journal_summary(sync->journal);
+	const struct clean_up_history *clean_ups = &sync->history.clean_ups;
+	if (journal.problem[0])
+		find(check, HEALTH_WARNING, "%s", journal.problem);
+	if (clean_ups->error.code)
+		find(check, HEALTH_WARNING, "%zu sandboxes that are gone are not cleaned up: %s",
+		     clean_ups->open, clean_ups->error.text);
+	for (size_t i = 0; sync->resolution && i < sync->resolution->unfiltered_count; i++)
+		find(check, HEALTH_WARNING, "pod %s/%s runs unfiltered",
+		     sync->resolution->unfiltered[i].namespace,
+		     sync->resolution->unfiltered[i].pod);
+}
+
 static void check_all(struct check *check, const struct sync *sync)
 {
 	check_kernel(check, sync);
 	live_sources_each(sync->live, check_live, check);
 	check_files(check, sync->files);
+	check_hooks(check, sync);
 	if (sync->history.config_error.code)
 		find(check, HEALTH_WARNING, "the configuration in force is an earlier one: %s",
 		     sync->history.config_error.text);

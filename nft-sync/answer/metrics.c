@@ -127,6 +127,30 @@ static void expose_interfaces(FILE *out, const struct sync *sync)
 	           "Those of pods whose interface is not there.", (double)absent);
 }
 
+static void expose_attachments(FILE *out, const struct sync *sync)
+{
+	const struct attachment *const *attachments = NULL;
+	size_t count = 0;
+	size_t states[ATTACHMENT_GONE + 1] = {0};
+	(void)model_attachments(sync->model, &attachments, &count);
+	for (size_t i = 0; i < count; i++)
+		states[attachments[i]->state]++;
+	expose_family(out, "podsg_attachments", "gauge",
+	              "Sandboxes' interfaces in the journal of podsg-cni by state: adding, ready, "
+	              "unfiltered (started without an answer) or gone (not yet cleaned up).");
+	for (enum attachment_state state = ATTACHMENT_ADDING; state <= ATTACHMENT_GONE; state++) {
+		const struct sample_label label = {"state", attachment_state_name(state)};
+		expose_sample(out, "podsg_attachments", &label, 1, (double)states[state]);
+	}
+	expose_one(out, "podsg_clean_ups_open", "gauge",
+	           "Sandboxes that are gone of which something may be left.",
+	           (double)sync->history.clean_ups.open);
+	expose_histogram(
+		out, "podsg_attach_wait_seconds",
+		"How long podsg-cni waited to hear whether a sandbox's rules are in force.",
+		&sync->history.attach_waits);
+}
+
 /* One family of the file source: of every file one number. */
 static void expose_files(FILE *out, const struct source_files *source, const char *name,
                          const char *help, double (*of)(const struct source_file *file))
@@ -240,6 +264,7 @@ static char *make_page(const struct metrics *metrics, const struct sync *sync, s
 	expose_health(out, sync);
 	expose_commits(out, metrics, sync);
 	expose_interfaces(out, sync);
+	expose_attachments(out, sync);
 	metrics_counters(out, sync);
 	expose_file_source(out, sync->files);
 	expose_live_sources(out, sync->live);

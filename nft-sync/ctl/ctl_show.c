@@ -52,6 +52,16 @@ static void show_kernel(const cJSON *kernel)
 	putchar('\n');
 }
 
+static void show_clean_ups(const cJSON *clean_ups)
+{
+	if (number_of(clean_ups, "open") == 0)
+		return;
+	printf("Clean-ups of pods that are gone: %s%.0f open%s\n", colour(COLOUR_BAD),
+	       number_of(clean_ups, "open"), colour(COLOUR_OFF));
+	if (text_of(clean_ups, "error")[0])
+		printf("  %s\n", text_of(clean_ups, "error"));
+}
+
 void show_status(const cJSON *answer)
 {
 	char age[AGE_SIZE];
@@ -67,6 +77,7 @@ void show_status(const cJSON *answer)
 	       number_of(interfaces, "claimed"), number_of(interfaces, "orphans"),
 	       number_of(interfaces, "absent"));
 	show_kernel(part(answer, "kernel"));
+	show_clean_ups(part(answer, "cleanUps"));
 	printf("Problems: %d\n", cJSON_GetArraySize(part(answer, "problems")));
 	cJSON_ArrayForEach (item, part(answer, "problems"))
 		printf("  %s%s%s\n", colour(COLOUR_BAD), cJSON_GetStringValue(item),
@@ -107,6 +118,9 @@ static void show_pod(const cJSON *pod, const char *node_mode)
 	       text_of(pod, "device")[0] ? ", device " : "", text_of(pod, "device"),
 	       text_of(pod, "mode"), differs ? " (the node's is " : "", differs ? node_mode : "",
 	       differs ? ")" : "");
+	if (text_of(pod, "sandbox")[0])
+		printf("    sandbox    %s, %s\n", text_of(pod, "sandbox"),
+		       text_of(pod, "attachment"));
 	show_list("addresses", part(pod, "addresses"));
 	show_list("groups", part(pod, "groups"));
 	show_list("missing", part(pod, "missing"));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/journal.h"
 #include "nft-sync/model/holding.h"
 
 #define HOLDING_SIZE_MAX ((size_t)512 << 20) /* what 64 MiB of text can at most ask for */
@@ -145,6 +146,12 @@ static void add_infrastructure(struct holding *holding)
 	for (size_t i = 0; i < document->instance_count; i++)
 		add(holding, index_key_string(KIND_INSTANCE, INSTANCE_KEY),
 		    &document->instances[i]);
+	holding->first[KIND_ATTACHMENT] = (uint32_t)holding->entry_count;
+	for (size_t i = 0; i < document->attachment_count; i++)
+		add(holding,
+		    index_key_strings(KIND_ATTACHMENT, document->attachments[i].sandbox,
+		                      document->attachments[i].ifname),
+		    &document->attachments[i]);
 	holding->first[KINDS] = (uint32_t)holding->entry_count;
 }
 
@@ -198,10 +205,11 @@ static int fill(struct holding *holding)
 
 static size_t count_objects(const struct document *document)
 {
-	size_t count =
-		document->group_count + document->interface_count + document->prefix_list_count +
-		document->pod_count + document->service_account_count + document->policy_count +
-		document->node_count + document->cluster_dns_count + document->instance_count;
+	size_t count = document->group_count + document->interface_count +
+	               document->prefix_list_count + document->pod_count +
+	               document->service_account_count + document->policy_count +
+	               document->node_count + document->cluster_dns_count +
+	               document->instance_count + document->attachment_count;
 
 	for (size_t i = 0; i < document->interface_count; i++)
 		count += document->interfaces[i].address_count;

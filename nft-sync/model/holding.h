@@ -23,8 +23,9 @@ enum kind {
 	KIND_NODE,
 	KIND_CLUSTER_DNS,
 	KIND_INSTANCE,
+	KIND_ATTACHMENT, /* by sandbox and interface in the pod */
 };
-#define KINDS 10
+#define KINDS 11
 
 /* There is one node, and so one instance. */
 #define INSTANCE_KEY "of this node"

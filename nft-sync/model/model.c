@@ -259,6 +259,7 @@ void model_free(struct model *model)
 	free(model->pods.objects);
 	free(model->policies.objects);
 	free(model->cluster_dns.objects);
+	free(model->attachments.objects);
 	remote_pods_free(model->remotes);
 	members_free(model->members);
 	index_done(&model->index);

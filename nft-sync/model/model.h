@@ -48,6 +48,8 @@ const struct service_account *model_service_account(const struct model *model,
 const struct pod *model_pod(const struct model *model, const char *namespace, const char *name);
 const struct node *model_node(const struct model *model, const char *name);
 const struct instance *model_instance(const struct model *model); /* that this node is */
+const struct attachment *model_attachment(const struct model *model, const char *sandbox,
+                                          const char *ifname);
 
 /* The list with its entries; NULL also where only its name is known. */
 const struct prefix_list *model_prefix_list(const struct model *model, const char *id);
@@ -67,6 +69,8 @@ int model_cluster_dns(struct model *model, const struct cluster_dns *const **ret
 int model_pods(struct model *model, const struct pod *const **ret, size_t *count);
 int model_policies(struct model *model, const struct security_group_policy *const **ret,
                    size_t *count);
+/* The newest first. */
+int model_attachments(struct model *model, const struct attachment *const **ret, size_t *count);
 
 /* Rises when a pod, a policy, a service account or a network interface of a document may have
  * changed: the groups of pods depend on nothing else. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/journal.h"
 #include "nft-sync/model/model_state.h"
 
 struct entry *model_first(const struct model *model, const struct index_key *key)
@@ -73,6 +74,12 @@ const struct node *model_node(const struct model *model, const char *name)
 const struct instance *model_instance(const struct model *model)
 {
 	return find(model, index_key_string(KIND_INSTANCE, INSTANCE_KEY));
+}
+
+const struct attachment *model_attachment(const struct model *model, const char *sandbox,
+                                          const char *ifname)
+{
+	return find(model, index_key_strings(KIND_ATTACHMENT, sandbox, ifname));
 }
 
 const struct prefix_list *model_prefix_list(const struct model *model, const char *id)
@@ -158,6 +165,19 @@ static int dns_compare(const void *a, const void *b)
 	return strcmp((*left)->name, (*right)->name);
 }
 
+/* The newest first. */
+static int attachment_compare(const void *a, const void *b)
+{
+	const struct attachment *const *left = a;
+	const struct attachment *const *right = b;
+
+	if ((*left)->created != (*right)->created)
+		return (*left)->created > (*right)->created ? -1 : 1;
+	int order = strcmp((*left)->sandbox, (*right)->sandbox);
+
+	return order != 0 ? order : strcmp((*left)->ifname, (*right)->ifname);
+}
+
 static size_t collect(const struct model *model, enum kind kind, const void **objects)
 {
 	const struct entry *entry = LIST_FIRST(&model->kinds[kind]);
@@ -221,6 +241,15 @@ int model_cluster_dns(struct model *model, const struct cluster_dns *const **ret
 	return 0;
 }
 
+int model_attachments(struct model *model, const struct attachment *const **ret, size_t *count)
+{
+	if (listing_update(model, KIND_ATTACHMENT, &model->attachments, attachment_compare) < 0)
+		return -ENOMEM;
+	*ret = (const struct attachment *const *)model->attachments.objects;
+	*count = model->attachments.count;
+	return 0;
+}
+
 uint64_t model_documents_generation(const struct model *model)
 {
 	uint64_t sum = model->overlap_generation;
@@ -264,6 +293,7 @@ static const char *kind_name(unsigned kind)
 		[KIND_NODE] = "node",
 		[KIND_CLUSTER_DNS] = "cluster DNS",
 		[KIND_INSTANCE] = "EC2 instance",
+		[KIND_ATTACHMENT] = "attachment",
 	};
 
 	return names[kind];

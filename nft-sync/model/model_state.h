@@ -33,6 +33,7 @@ struct model {
 	struct listing pods;
 	struct listing policies;
 	struct listing cluster_dns;
+	struct listing attachments;
 };
 
 struct entry *model_first(const struct model *model, const struct index_key *key);

@@ -92,6 +92,39 @@ const struct branch *resolution_branch_at(const struct resolution *resolution,
 	return found;
 }
 
+const struct branch *resolution_branch_of_sandbox(const struct resolution *resolution,
+                                                  const char *sandbox, const char *ifname)
+{
+	for (size_t i = 0; i < resolution->branch_count; i++) {
+		const struct branch *branch = &resolution->branches[i];
+
+		if (strcmp(branch->sandbox.sandbox, sandbox) == 0 &&
+		    strcmp(branch->sandbox.ifname, ifname) == 0)
+			return branch;
+	}
+	return NULL;
+}
+
+/* While an older sandbox of it lingers, the one that is not an orphan. */
+const struct branch *resolution_branch_of_pod(const struct resolution *resolution,
+                                              const char *namespace, const char *pod,
+                                              const char *uid)
+{
+	const struct branch *found = NULL;
+
+	for (size_t i = 0; i < resolution->branch_count; i++) {
+		const struct branch *branch = &resolution->branches[i];
+
+		if (strcmp(branch->uid, uid) != 0 || strcmp(branch->pod, pod) != 0 ||
+		    strcmp(branch->namespace, namespace) != 0)
+			continue;
+		if (!branch->orphan)
+			return branch;
+		found = branch;
+	}
+	return found;
+}
+
 const struct member_set *resolution_members(const struct resolution *resolution, const char *group)
 {
 	size_t low = 0;

@@ -11,6 +11,7 @@
 
 #include "common/arena.h"
 #include "common/config.h"
+#include "common/journal.h"
 #include "common/objects.h"
 
 #define INTERFACE_NAME_MAX 16 /* IFNAMSIZ */
@@ -25,6 +26,14 @@ enum branch_state {
 	BRANCH_OPEN,    /* judged by its groups */
 	BRANCH_CLOSED,  /* none of its groups is known: only exempt traffic */
 	BRANCH_CLAIMED, /* a newer pod has its address or interface: nothing passes */
+};
+
+/* The sandbox whose interface it is, as the journal says; sandbox "" = nobody has said. */
+struct branch_sandbox {
+	char sandbox[JOURNAL_SANDBOX_MAX + 1];
+	char ifname[INTERFACE_NAME_MAX]; /* in the pod */
+	enum attachment_state state;
+	int64_t created; /* milliseconds since 1970 */
 };
 
 struct branch {
@@ -45,6 +54,7 @@ struct branch {
 	const char **groups; /* ids, first-occurrence order; unknown ones too */
 	size_t group_count;
 	bool too_many_rules[DIRECTIONS]; /* set by the renderer: closed in that direction */
+	struct branch_sandbox sandbox;
 };
 
 /* A group that a rule in use refers to, and who belongs to it. */
@@ -54,6 +64,14 @@ struct member_set {
 		*prefixes; /* sorted by prefix_compare(), unique; whole addresses and /28, /80 */
 	size_t count;
 	uint64_t generation; /* same group, same generation: same content */
+};
+
+/* A sandbox that podsg-cni let pass without an answer, whose pod is not known. */
+struct unfiltered {
+	const char *namespace;
+	const char *pod;
+	const char *uid;
+	const char *interface;
 };
 
 /* A server of the cluster's DNS, as a packet is addressed behind kube-proxy's DNAT. */
@@ -81,6 +99,8 @@ struct resolution {
 	size_t vpc_cidr_count;
 	struct dns_server *dns_servers; /* sorted by address; none = unknown */
 	size_t dns_server_count;
+	struct unfiltered *unfiltered;
+	size_t unfiltered_count;
 	const char **problems; /* sentences for the status: missing groups, differing groups, … */
 	size_t problem_count;
 };
@@ -88,6 +108,11 @@ struct resolution {
 const struct branch *resolution_branch(const struct resolution *resolution, const char *interface);
 const struct branch *resolution_branch_at(const struct resolution *resolution,
                                           const struct prefix *address);
+const struct branch *resolution_branch_of_sandbox(const struct resolution *resolution,
+                                                  const char *sandbox, const char *ifname);
+const struct branch *resolution_branch_of_pod(const struct resolution *resolution,
+                                              const char *namespace, const char *pod,
+                                              const char *uid);
 const struct member_set *resolution_members(const struct resolution *resolution, const char *group);
 bool member_set_contains(const struct member_set *members, const struct prefix *address);
 bool branch_has_address(const struct branch *branch, const struct prefix *address);

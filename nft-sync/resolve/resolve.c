@@ -122,6 +122,9 @@ static int run_steps(struct resolver *resolver)
 	ret = resolve_dns(resolver);
 	if (ret < 0)
 		return ret;
+	ret = resolve_attachments(resolver);
+	if (ret < 0)
+		return ret;
 	ret = resolve_branches(resolver);
 	if (ret < 0)
 		return ret;

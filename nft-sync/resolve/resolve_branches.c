@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nft-sync/resolve/attachment_pod.h"
 #include "nft-sync/resolve/interface_name.h"
 #include "nft-sync/resolve/resolver.h"
 
@@ -53,6 +54,36 @@ static void settle_interface(const struct resolver *resolver, const struct pod *
 	memcpy(branch->interface, names[mode], INTERFACE_NAME_MAX);
 }
 
+/* A journal that was lost takes no pod's rules away: the interface that had them is still there. */
+static void settle_by_former(const struct resolver *resolver, const struct pod *pod,
+                             struct branch *branch)
+{
+	const struct branch *former = NULL;
+
+	if (resolver->previous)
+		former = resolution_branch_of_pod(resolver->previous, pod->namespace, pod->name,
+		                                  pod->uid);
+	if (!former || !host_link(resolver->host, former->interface))
+		return;
+	branch->mode = former->mode;
+	branch->present = true;
+	memcpy(branch->interface, former->interface, INTERFACE_NAME_MAX);
+}
+
+/* As podsg-cni saw it. An interface that it did not see is looked for, but the mode holds. */
+static void settle_by_journal(const struct resolver *resolver, const struct attachment *attachment,
+                              struct branch *branch)
+{
+	branch->mode = attachment->mode;
+	resolver_take_sandbox(attachment, branch);
+	if (attachment->device[0] != '\0')
+		memcpy(branch->device, attachment->device, INTERFACE_NAME_MAX);
+	if (attachment->interface[0] == '\0')
+		return;
+	memcpy(branch->interface, attachment->interface, INTERFACE_NAME_MAX);
+	branch->present = attachment_link(attachment, resolver->host) != NULL;
+}
+
 static int copy_names(struct resolver *resolver, const struct pod *pod, struct branch *branch)
 {
 	branch->namespace = arena_strdup(resolver->arena, pod->namespace);
@@ -63,11 +94,17 @@ static int copy_names(struct resolver *resolver, const struct pod *pod, struct b
 	return 0;
 }
 
-static void copy_addresses(const struct pod *pod, struct branch *branch)
+/* attachment may be NULL. */
+static void copy_addresses(const struct pod *pod, const struct attachment *attachment,
+                           struct branch *branch)
 {
 	size_t count;
 	const struct prefix *addresses = pod_addresses(pod, &count);
 
+	if (pod->eni == NULL && attachment && attachment->address_count > 0) {
+		addresses = attachment->addresses;
+		count = attachment->address_count;
+	}
 	if (count > POD_ADDRESSES_MAX)
 		count = POD_ADDRESSES_MAX;
 	memcpy(branch->addresses, addresses, count * sizeof(*addresses));
@@ -146,6 +183,7 @@ static void say_problems(struct resolver *resolver, const struct pod *pod,
 static int add_pod(struct resolver *resolver, const struct pod *pod,
                    const struct pod_groups *groups)
 {
+	const struct attachment *attachment = resolver_attachment(resolver, pod);
 	struct branch *branch = resolver_add_branch(resolver);
 
 	if (branch == NULL)
@@ -154,10 +192,14 @@ static int add_pod(struct resolver *resolver, const struct pod *pod,
 	if (pod->eni != NULL)
 		(void)snprintf(branch->device, sizeof(branch->device), "vlan.eth.%u",
 		               pod->eni->vlan_id);
+	if (attachment)
+		settle_by_journal(resolver, attachment, branch);
+	else if (!branch->present)
+		settle_by_former(resolver, pod, branch);
 	branch->source_dest_check =
 		groups->interface == NULL || groups->interface->source_dest_check;
 	branch->created = pod->created;
-	copy_addresses(pod, branch);
+	copy_addresses(pod, attachment, branch);
 	if (copy_names(resolver, pod, branch) < 0)
 		return -ENOMEM;
 	return take_groups(resolver, groups, branch);

@@ -26,13 +26,19 @@ static struct prefix link_key(uint8_t kind, const char name[static INTERFACE_NAM
 	return key;
 }
 
+/* When it got its interface, in milliseconds; as near as is known, and never later than that. */
+static int64_t age_of(const struct branch *branch)
+{
+	return branch->sandbox.created != 0 ? branch->sandbox.created : branch->created * 1000;
+}
+
 /* The stronger first: a pod of the documents, the newer, the greater uid. */
 static int strength_compare(const struct branch *a, const struct branch *b)
 {
 	if (a->orphan != b->orphan)
 		return a->orphan ? 1 : -1;
-	if (a->created != b->created)
-		return a->created > b->created ? -1 : 1;
+	if (age_of(a) != age_of(b))
+		return age_of(a) > age_of(b) ? -1 : 1;
 	return strcmp(b->uid, a->uid);
 }
 
@@ -54,14 +60,26 @@ static const char *claim_text(const struct claim *claim, char buffer[static PREF
 	return prefix_text(&claim->key, buffer);
 }
 
+static bool is_same_pod(const struct branch *a, const struct branch *b)
+{
+	return strcmp(a->uid, b->uid) == 0 && strcmp(a->pod, b->pod) == 0 &&
+	       strcmp(a->namespace, b->namespace) == 0;
+}
+
 static void lose(struct resolver *resolver, const struct claim *holder, const struct claim *loser)
 {
 	char text[PREFIX_TEXT_MAX];
 
 	loser->branch->state = BRANCH_CLAIMED;
-	problems_add(&resolver->problems, "pod %s/%s: %s is held by the newer pod %s/%s: %s",
-	             loser->branch->namespace, loser->branch->pod, claim_text(loser, text),
-	             holder->branch->namespace, holder->branch->pod, "it is closed");
+	if (is_same_pod(loser->branch, holder->branch))
+		problems_add(&resolver->problems,
+		             "pod %s/%s: %s is held by its newer sandbox: the older one is closed",
+		             loser->branch->namespace, loser->branch->pod, claim_text(loser, text));
+	else
+		problems_add(&resolver->problems,
+		             "pod %s/%s: %s is held by the newer pod %s/%s: it is closed",
+		             loser->branch->namespace, loser->branch->pod, claim_text(loser, text),
+		             holder->branch->namespace, holder->branch->pod);
 }
 
 static void judge_claims(struct resolver *resolver, struct claim *claims, size_t count)

@@ -2,14 +2,22 @@
 #include <errno.h>
 #include <string.h>
 
+#include "nft-sync/resolve/attachment_pod.h"
 #include "nft-sync/resolve/resolver.h"
 
-/* Still in the documents: what they say of the pod holds, even that it is none of ours. */
+/*
+ * Still in the documents: what they say of the pod holds, even that it is none of ours. But an
+ * interface of a former sandbox of a pod that is ours is in nobody's hands but the orphan's.
+ */
 static bool is_documented(const struct resolver *resolver, const struct branch *branch)
 {
 	const struct pod *pod = model_pod(resolver->model, branch->namespace, branch->pod);
 
-	return pod != NULL && strcmp(pod->uid, branch->uid) == 0 && !pod->finished;
+	if (pod == NULL || strcmp(pod->uid, branch->uid) != 0 || pod->finished)
+		return false;
+	return (!branch->orphan && branch->sandbox.sandbox[0] == '\0') ||
+	       resolution_branch_of_pod(resolver->out, branch->namespace, branch->pod,
+	                                branch->uid) == NULL;
 }
 
 /* branches up to count are sorted by interface. */
@@ -32,6 +40,46 @@ static bool is_taken(const struct resolver *resolver, size_t count, const char *
 	return false;
 }
 
+/* A newer pod may have got an interface of the name. */
+static bool is_of(const struct attachment *attachment, const struct branch *branch)
+{
+	if (strcmp(attachment->sandbox, branch->sandbox.sandbox) == 0)
+		return true;
+	if (!attachment_has_pod(attachment))
+		return attachment->address_count > 0 &&
+		       branch_has_address(branch, &attachment->addresses[0]);
+	return strcmp(attachment->pod, branch->pod) == 0 &&
+	       strcmp(attachment->namespace, branch->namespace) == 0 &&
+	       strcmp(attachment->uid, branch->uid) == 0;
+}
+
+static const struct attachment *find_attachment(const struct resolver *resolver,
+                                                const struct branch *branch)
+{
+	const struct attachment *const *attachments;
+	size_t count;
+
+	if (model_attachments(resolver->model, &attachments, &count) < 0)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (attachments[i]->state != ATTACHMENT_GONE && is_of(attachments[i], branch) &&
+		    strcmp(attachments[i]->interface, branch->interface) == 0 &&
+		    attachment_link(attachments[i], resolver->host) != NULL)
+			return attachments[i];
+	return NULL;
+}
+
+/* After a restart only the journal knows it; and it may be gone by now. */
+static void settle_sandbox(const struct resolver *resolver, struct branch *branch)
+{
+	const struct attachment *attachment = find_attachment(resolver, branch);
+
+	branch->sandbox.sandbox[0] = '\0';
+	branch->sandbox.ifname[0] = '\0';
+	if (attachment)
+		resolver_take_sandbox(attachment, branch);
+}
+
 static int copy_orphan(struct resolver *resolver, const struct branch *former)
 {
 	struct branch *branch = resolver_add_branch(resolver);
@@ -41,6 +89,7 @@ static int copy_orphan(struct resolver *resolver, const struct branch *former)
 	*branch = *former;
 	branch->orphan = true;
 	branch->present = true;
+	settle_sandbox(resolver, branch);
 	branch->state = BRANCH_OPEN;
 	branch->namespace = arena_strdup(resolver->arena, former->namespace);
 	branch->pod = arena_strdup(resolver->arena, former->pod);

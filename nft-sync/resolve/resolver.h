@@ -8,6 +8,12 @@
 #include "nft-sync/resolve/problems.h"
 #include "nft-sync/resolve/resolve.h"
 
+/* An attachment and the pod of this node that it is of. */
+struct attached {
+	const struct pod *pod;
+	const struct attachment *attachment;
+};
+
 struct resolver {
 	struct model *model;
 	const struct config *config;
@@ -19,10 +25,13 @@ struct resolver {
 	struct pod_groups_input input;
 	const struct pod *const *pods; /* of the whole cluster */
 	size_t pod_count;
+	struct attached *attached; /* by pod, what counts first */
+	size_t attached_count;
 };
 
 int resolve_node(struct resolver *resolver);
 int resolve_dns(struct resolver *resolver);
+int resolve_attachments(struct resolver *resolver);
 int resolve_branches(struct resolver *resolver);
 int resolve_orphans(struct resolver *resolver);
 int resolve_claims(struct resolver *resolver);
@@ -31,6 +40,11 @@ int resolve_members(struct resolver *resolver);
 
 /* A pod of this node, as far as its document goes. */
 bool resolver_is_local(const struct resolver *resolver, const struct pod *pod);
+
+/* Whose interface, mode and addresses the pod has; NULL: the journal does not say. */
+const struct attachment *resolver_attachment(const struct resolver *resolver,
+                                             const struct pod *pod);
+void resolver_take_sandbox(const struct attachment *attachment, struct branch *branch);
 
 /* The next branch, empty, at the end of out->branches, or NULL. */
 struct branch *resolver_add_branch(struct resolver *resolver);

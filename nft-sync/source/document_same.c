@@ -86,8 +86,8 @@ static bool same_eni(const struct branch_eni *a, const struct branch_eni *b)
 static bool same_pod(const struct pod *a, const struct pod *b)
 {
 	return same_text(a->namespace, b->namespace) && same_text(a->name, b->name) &&
-	       same_text(a->uid, b->uid) && same_text(a->node, b->node) &&
-	       same_text(a->service_account, b->service_account) &&
+	       same_text(a->uid, b->uid) && same_text(a->config_hash, b->config_hash) &&
+	       same_text(a->node, b->node) && same_text(a->service_account, b->service_account) &&
 	       same_labels(&a->labels, &b->labels) && a->created == b->created &&
 	       a->host_network == b->host_network && a->finished == b->finished &&
 	       a->deleted_at_once == b->deleted_at_once && same_eni(a->eni, b->eni) &&
@@ -125,7 +125,7 @@ static bool same_dns(const struct cluster_dns *a, const struct cluster_dns *b)
 static bool has_others(const struct document *document)
 {
 	return document->group_count + document->interface_count + document->prefix_list_count +
-	               document->instance_count >
+	               document->instance_count + document->attachment_count >
 	       0;
 }
 

@@ -151,6 +151,30 @@ static void say_mode(struct pod_events *events, const struct branch *branch, enu
 	say_of(events, branch, true, "EnforcingModeDiffers");
 }
 
+static void say_unfiltered(struct pod_events *events, const struct unfiltered *pod)
+{
+	buffer_add_format(
+		new_message(events),
+		"Started on %s before its security groups were in force, as "
+		"hooks.failurePolicy is ignore: until it is known to podsg nothing filters "
+		"it",
+		pod->interface);
+	say(events, (struct pod_event){.namespace = pod->namespace,
+	                               .pod = pod->pod,
+	                               .uid = pod->uid,
+	                               .warning = true,
+	                               .reason = "StartedUnfiltered"});
+}
+
+static void say_was_unfiltered(struct pod_events *events, const struct branch *branch)
+{
+	buffer_add_format(new_message(events),
+	                  "Started on %s before its security groups were in force, as "
+	                  "hooks.failurePolicy is ignore: they are by now",
+	                  branch->interface);
+	say_of(events, branch, true, "StartedUnfiltered");
+}
+
 static void look_at(struct pod_events *events, const struct resolution *resolution,
                     const struct branch *branch, const struct model *model)
 {
@@ -166,6 +190,8 @@ static void look_at(struct pod_events *events, const struct resolution *resoluti
 	}
 	if (branch->mode != resolution->config->enforcing_mode)
 		say_mode(events, branch, resolution->config->enforcing_mode);
+	if (branch->sandbox.sandbox[0] && branch->sandbox.state == ATTACHMENT_UNFILTERED)
+		say_was_unfiltered(events, branch);
 	if (branch->state == BRANCH_OPEN)
 		say_enforced(events, branch);
 }
@@ -180,6 +206,8 @@ void pod_events_committed(struct pod_events *events, const struct resolution *re
 		if (branch->present && !branch->orphan)
 			look_at(events, resolution, branch, model);
 	}
+	for (size_t i = 0; i < resolution->unfiltered_count; i++)
+		say_unfiltered(events, &resolution->unfiltered[i]);
 	forget_old(events);
 }
 

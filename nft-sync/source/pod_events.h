@@ -9,6 +9,7 @@
  *   BranchInterfaceClosed   nothing, or only exempt traffic, passes
  *   EnforcingModeDiffers    the node is configured otherwise since the pod was made
  *   GracePeriodZero         deleted without a clean-up
+ *   StartedUnfiltered       podsg-cni let it start before its rules were in force
  * Each is said once and not again while it lasts, nor within an hour after it.
  */
 

@@ -30,7 +30,7 @@ static size_t count_objects(const struct document *document)
 {
 	return document->group_count + document->interface_count + document->prefix_list_count +
 	       document->pod_count + document->service_account_count + document->policy_count +
-	       document->node_count + document->cninode_count;
+	       document->node_count + document->cninode_count + document->attachment_count;
 }
 
 static int put(struct tracked_file *file, struct model *model, struct document *document,
@@ -76,13 +76,10 @@ static void fall_back(struct tracked_file *file, struct model *model, const char
 static int load_text(struct tracked_file *file, struct model *model, const char *text,
                      size_t length, struct error *err)
 {
-	enum document_format format;
+	const struct file_reader *reader = file->reader;
 	struct document *document = NULL;
-	int ret = document_format_of(file->name, &format);
+	int ret = reader->kind->parse(reader->context, file->path, text, length, &document, err);
 
-	if (ret < 0)
-		return ret;
-	ret = document_parse(file->path, format, text, length, &document, err);
 	if (ret < 0)
 		return ret;
 	return put(file, model, document, &file->identity.modified, err);
@@ -97,7 +94,7 @@ int tracked_file_load(struct tracked_file *file, struct model *model, bool *chan
 
 	if (ret == -ENOENT)
 		return ret;
-	ret = file_read(file->path, DOCUMENT_SIZE_MAX, &text, &length, &err);
+	ret = file_read(file->path, file->reader->kind->size_max, &text, &length, &err);
 	if (ret == -ENOENT)
 		return ret;
 	if (ret == 0)
@@ -118,7 +115,7 @@ static int copy_text(struct tracked_file *file, struct error *err)
 	struct file_identity identity = {0};
 	char *text = NULL;
 	size_t length = 0;
-	int ret = file_read(file->path, DOCUMENT_SIZE_MAX, &text, &length, err);
+	int ret = file_read(file->path, file->reader->kind->size_max, &text, &length, err);
 
 	/* Another version by now: it is news, and will be due when it has been loaded. */
 	if (file_identity_of(file->path, &identity) < 0 ||
@@ -192,13 +189,14 @@ void tracked_file_show(const struct tracked_file *file, struct source_file *ret)
 	                            .news = file->news};
 }
 
-struct tracked_file *tracked_file_new(const char *directory, const char *state_directory,
-                                      const char *name)
+struct tracked_file *tracked_file_new(const struct file_reader *reader, const char *directory,
+                                      const char *state_directory, const char *name)
 {
 	struct tracked_file *file = calloc(1, sizeof(*file));
 
 	if (file == NULL)
 		return NULL;
+	file->reader = reader;
 	file->state = SOURCE_FILE_BROKEN;
 	file->state_directory = state_directory;
 	file->name = strdup(name);

@@ -8,7 +8,14 @@
 #include "nft-sync/model/model.h"
 #include "nft-sync/source/source_files.h"
 
+/* The kind of file, as all of one source are. */
+struct file_reader {
+	const struct source_files_kind *kind;
+	const void *context;
+};
+
 struct tracked_file {
+	const struct file_reader *reader; /* the source's */
 	char *name;
 	char *path;
 	const char *state_directory; /* the source's */
@@ -26,8 +33,8 @@ struct tracked_file {
 	bool touched;  /* an event named it */
 };
 
-struct tracked_file *tracked_file_new(const char *directory, const char *state_directory,
-                                      const char *name);
+struct tracked_file *tracked_file_new(const struct file_reader *reader, const char *directory,
+                                      const char *state_directory, const char *name);
 void tracked_file_free(struct tracked_file *file); /* accepts NULL */
 
 /* Into the model if it is good. 0, also if it is broken; -ENOENT if it is gone. */

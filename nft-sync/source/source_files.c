@@ -2,29 +2,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "nft-sync/source/directory_watch.h"
 #include "nft-sync/source/source_file.h"
 #include "nft-sync/source/source_files.h"
 
-#define WATCHED                                                                                    \
-	(IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |   \
-	 IN_MOVE_SELF)
-#define EVENTS_SIZE 16384
-
 struct source_files {
+	struct file_reader reader;
 	char *directory;
 	char *state_directory; /* "" = none */
-	int inotify;
-	int watch; /* -1: the directory is not there */
-	struct file_identity directory_identity;
+	struct directory_watch watch;
 	bool rescan;
 	bool scanned;  /* once at least */
 	time_t looked; /* when all files were looked at last; CLOCK_MONOTONIC */
@@ -66,13 +58,13 @@ static struct tracked_file *track(struct source_files *source, const char *name)
 
 	if (at < source->file_count && strcmp(source->files[at]->name, name) == 0)
 		return source->files[at];
-	if (source->file_count == SOURCE_FILES_MAX) {
+	if (source->file_count == source->reader.kind->files_max) {
 		(void)snprintf(source->problem, sizeof(source->problem),
-		               "%s: more than %d documents: the others are ignored",
-		               source->directory, SOURCE_FILES_MAX);
+		               "%s: more than %zu documents: the others are ignored",
+		               source->directory, source->file_count);
 		return NULL;
 	}
-	file = tracked_file_new(source->directory, source->state_directory, name);
+	file = tracked_file_new(&source->reader, source->directory, source->state_directory, name);
 	if (file == NULL) {
 		(void)snprintf(source->problem, sizeof(source->problem), "%s: out of memory",
 		               source->directory);
@@ -116,19 +108,11 @@ static bool is_complete(const struct source_files *source, const char *name)
 	return S_ISLNK(status.st_mode) || status.st_nlink > 1;
 }
 
-static void take_event(struct source_files *source, const struct inotify_event *event)
+static void take_event(void *context, const struct inotify_event *event)
 {
+	struct source_files *source = context;
 	struct tracked_file *file;
 
-	/* An event of a directory that was watched before this one. */
-	if (event->wd != source->watch && (event->mask & IN_Q_OVERFLOW) == 0)
-		return;
-	if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) != 0) {
-		if ((event->mask & IN_IGNORED) == 0)
-			(void)inotify_rm_watch(source->inotify, source->watch);
-		source->watch = -1;
-		return;
-	}
 	/* "..data" is what a projected volume renames to change all its files at once. */
 	if ((event->mask & IN_Q_OVERFLOW) != 0 || event->len == 0 ||
 	    strncmp(event->name, "..", 2) == 0) {
@@ -146,60 +130,21 @@ static void take_event(struct source_files *source, const struct inotify_event *
 		file->touched = true;
 }
 
-/* Returns whether anything was reported, or a negative errno. */
-static int take_events(struct source_files *source)
+static void say_absent(struct source_files *source, int code)
 {
-	alignas(struct inotify_event) char buffer[EVENTS_SIZE];
-	int any = 0;
-
-	for (;;) {
-		ssize_t size = read(source->inotify, buffer, sizeof(buffer));
-
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
-			return size == 0 || errno == EAGAIN ? any : -errno;
-		any = 1;
-		for (size_t at = 0; at < (size_t)size;) {
-			const void *start = buffer + at;
-			const struct inotify_event *event = start;
-
-			take_event(source, event);
-			at += sizeof(*event) + event->len;
-		}
-	}
-}
-
-/* The path may lead elsewhere now: a symbolic link was turned, another directory was moved in. */
-static void check_directory(struct source_files *source)
-{
-	struct file_identity identity;
-
-	if (source->watch < 0 || (file_identity_of(source->directory, &identity) == 0 &&
-	                          identity.device == source->directory_identity.device &&
-	                          identity.inode == source->directory_identity.inode))
-		return;
-	(void)inotify_rm_watch(source->inotify, source->watch);
-	source->watch = -1;
+	if (code != -ENOENT || !source->reader.kind->optional || source->file_count > 0)
+		(void)snprintf(source->problem, sizeof(source->problem), "%s: %s",
+		               source->directory, strerror(-code));
 }
 
 static int watch_directory(struct source_files *source)
 {
-	int code;
+	int ret = directory_watch_ensure(&source->watch);
 
-	if (source->watch >= 0)
-		return 0;
-	source->watch = inotify_add_watch(source->inotify, source->directory, WATCHED | IN_ONLYDIR);
-	if (source->watch < 0) {
-		code = -errno;
-		(void)snprintf(source->problem, sizeof(source->problem), "%s: %s",
-		               source->directory, strerror(-code));
-		return code;
-	}
-	if (file_identity_of(source->directory, &source->directory_identity) < 0)
-		source->directory_identity = (struct file_identity){0};
-	source->rescan = true;
-	return 0;
+	if (ret < 0)
+		say_absent(source, ret);
+	source->rescan = source->rescan || ret > 0;
+	return ret;
 }
 
 /* No directory: the copies show what was there, and all that is known stays in force. */
@@ -276,7 +221,7 @@ static int update(struct source_files *source, struct model *model, bool asked, 
 	int ret;
 
 	if (!asked)
-		check_directory(source);
+		directory_watch_check(&source->watch);
 	source->problem[0] = '\0';
 	if (watch_directory(source) < 0) {
 		read_absent(source, model, changed);
@@ -297,19 +242,23 @@ static int update(struct source_files *source, struct model *model, bool asked, 
 	return 0;
 }
 
-int source_files_read(struct source_files *source, struct model *model, bool *changed,
-                      struct error *err)
+/* Returns whether anything was reported, or a negative errno. */
+static int begin_reading(struct source_files *source, bool *changed, struct error *err)
 {
 	int asked;
-	int ret;
 
 	*changed = false;
 	for (size_t i = 0; i < source->file_count; i++)
 		source->files[i]->news = false;
-	asked = take_events(source);
-	if (asked < 0)
-		return error_set(err, asked, "inotify: %s", strerror(-asked));
-	ret = update(source, model, asked > 0, changed);
+	asked = directory_watch_read(&source->watch, take_event, source);
+	return asked < 0 ? error_set(err, asked, "inotify: %s", strerror(-asked)) : asked;
+}
+
+static int read_all(struct source_files *source, struct model *model, bool asked, bool *changed,
+                    struct error *err)
+{
+	int ret = update(source, model, asked, changed);
+
 	if (ret == 0)
 		ret = show(source);
 	if (ret < 0)
@@ -317,26 +266,65 @@ int source_files_read(struct source_files *source, struct model *model, bool *ch
 	return 0;
 }
 
+int source_files_read(struct source_files *source, struct model *model, bool *changed,
+                      struct error *err)
+{
+	int asked = begin_reading(source, changed, err);
+
+	return asked < 0 ? asked : read_all(source, model, asked > 0, changed, err);
+}
+
+int source_files_read_reported(struct source_files *source, struct model *model, bool *changed,
+                               struct error *err)
+{
+	int asked = begin_reading(source, changed, err);
+
+	if (asked < 0 || (asked == 0 && source->watch.watch >= 0))
+		return asked;
+	return read_all(source, model, true, changed, err);
+}
+
+static int parse_document(const void *context, const char *path, const char *text, size_t length,
+                          struct document **ret, struct error *err)
+{
+	enum document_format format;
+	int code = document_format_of(path, &format);
+
+	(void)context;
+	if (code < 0)
+		return code;
+	return document_parse(path, format, text, length, ret, err);
+}
+
 int source_files_open(const char *directory, const char *state_directory, struct source_files **ret,
                       struct error *err)
+{
+	static const struct source_files_kind documents = {.files_max = SOURCE_FILES_MAX,
+	                                                   .size_max = DOCUMENT_SIZE_MAX,
+	                                                   .parse = parse_document};
+
+	return source_files_open_kind(&documents, NULL, directory, state_directory, ret, err);
+}
+
+int source_files_open_kind(const struct source_files_kind *kind, const void *context,
+                           const char *directory, const char *state_directory,
+                           struct source_files **ret, struct error *err)
 {
 	struct source_files *source = calloc(1, sizeof(*source));
 	int code = -ENOMEM;
 
 	if (source == NULL)
 		return error_set(err, -ENOMEM, "%s: out of memory", directory);
-	source->watch = -1;
-	source->inotify = -1;
+	source->reader = (struct file_reader){kind, context};
+	source->watch.inotify = -1;
 	source->directory = strdup(directory);
 	source->state_directory = strdup(state_directory);
-	source->files = calloc(SOURCE_FILES_MAX, sizeof(struct tracked_file *));
+	source->files = calloc(kind->files_max, sizeof(struct tracked_file *));
 	if (source->directory == NULL || source->state_directory == NULL || source->files == NULL)
 		goto fail;
-	source->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (source->inotify < 0) {
-		code = -errno;
+	code = directory_watch_open(&source->watch, source->directory);
+	if (code < 0)
 		goto fail;
-	}
 	/* Where it cannot be made, each copy that fails says so. */
 	if (state_directory[0] != '\0')
 		(void)mkdir(state_directory, 0700);
@@ -357,14 +345,13 @@ void source_files_close(struct source_files *source)
 	free(source->list);
 	free(source->directory);
 	free(source->state_directory);
-	if (source->inotify >= 0)
-		(void)close(source->inotify);
+	directory_watch_close(&source->watch);
 	free(source);
 }
 
 int source_files_fd(const struct source_files *source)
 {
-	return source->inotify;
+	return source->watch.inotify;
 }
 
 /* The next file of the round that has a copy due; file_count: none. */

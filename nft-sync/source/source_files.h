@@ -37,22 +37,42 @@ struct source_file {
 	bool news; /* state or error changed with the last source_files_read() */
 };
 
+/* What the files of a directory are. */
+struct source_files_kind {
+	size_t files_max;
+	size_t size_max; /* bytes of one */
+	/* A directory that was never there holds nothing, and nothing is wrong with that. */
+	bool optional;
+	/* path is the document's name. */
+	int (*parse)(const void *context, const char *path, const char *text, size_t length,
+	             struct document **ret, struct error *err);
+};
+
 struct source_files;
 
 /* state_directory "" = no copies. It is made if it is not there, its parent is not. */
 int source_files_open(const char *directory, const char *state_directory, struct source_files **ret,
                       struct error *err);
+/* Other files than documents; kind and context, which is parse()'s, outlive the source. */
+int source_files_open_kind(const struct source_files_kind *kind, const void *context,
+                           const char *directory, const char *state_directory,
+                           struct source_files **ret, struct error *err);
 void source_files_close(struct source_files *source); /* accepts NULL */
 int source_files_fd(const struct source_files *source);
 
 /*
  * Call it once to begin with, when the fd is readable, and every SOURCE_FILES_PERIOD seconds: a
- * directory that comes late, and a file that changed in place behind a symbolic link, are found
- * only by looking. Broken documents are no failure, nor is a directory that is not there: what
- * was in force, or the copies of it, stays. *changed: the model is another one.
+ * directory that comes late together with its parent, and a file that changed in place behind a
+ * symbolic link, are found only by looking. Broken documents are no failure, nor is a directory
+ * that is not there: what was in force, or the copies of it, stays. *changed: the model is another
+ * one.
  */
 int source_files_read(struct source_files *source, struct model *model, bool *changed,
                       struct error *err);
+
+/* The same of what the kernel has reported by now; where that is nothing it costs nothing. */
+int source_files_read_reported(struct source_files *source, struct model *model, bool *changed,
+                               struct error *err);
 
 /*
  * Copies one of the files that were loaded and have no copy yet; true: there are more, call again.

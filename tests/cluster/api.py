@@ -23,6 +23,7 @@ RESOURCES = {
     "Service": ("/api/v1", "services", True),
     "Secret": ("/api/v1", "secrets", True),
     "Event": ("/api/v1", "events", True),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets", True),
     "ServiceAccount": ("/api/v1", "serviceaccounts", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1beta1", "endpointslices", True),
     "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions",

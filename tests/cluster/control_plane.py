@@ -20,7 +20,7 @@ ETCD_PORT = 2379
 ETCD_PEER_PORT = 2380
 START_TIMEOUT = 90.0
 SERVICE_CIDR = "172.20.0.0/16"
-BUILDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build-apiserver")
+BUILDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build-kubernetes")
 RBAC = os.path.join(ROOT, "packaging", "kubernetes", "rbac.yaml")
 DEFINITIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "definitions.yaml")
 ACCOUNT = ("kube-system", "podsg-nft-sync")
@@ -31,18 +31,20 @@ AUDIT_POLICY = {
 }
 
 
-def server_binary():
-    """None where it has not been built."""
-    done = subprocess.run([BUILDER, "--where"], capture_output=True, text=True)
+def binary(name):
+    """Of a program of Kubernetes; None where it has not been built."""
+    done = subprocess.run([BUILDER, "--where", name], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def missing():
+def missing(*more):
+    """more: programs of Kubernetes that are needed beside the server."""
     for tool in ("etcd", "openssl"):
         if not shutil.which(tool):
             return f"the command {tool} is not installed"
-    if not server_binary():
-        return "kube-apiserver is not built: run tests/cluster/build-apiserver"
+    for name in ("kube-apiserver", *more):
+        if not binary(name):
+            return f"{name} is not built: run tests/cluster/build-kubernetes"
     return None
 
 
@@ -134,7 +136,7 @@ class ControlPlane:
     def client(self, token=None):
         return Api(self.namespace, self.authority.path("ca.crt"), token or self.admin_token)
 
-    def _spawn(self, name, argv):
+    def spawn(self, name, argv):
         with open(self.path(name + ".log"), "ab") as log:
             return subprocess.Popen(netns.command_in(self.namespace, argv), stdout=log, stderr=log,
                                     cwd=self.directory, preexec_fn=netns.die_with_parent)
@@ -153,15 +155,15 @@ class ControlPlane:
 
     def _start_etcd(self):
         url, peer = f"http://{HOST}:{ETCD_PORT}", f"http://{HOST}:{ETCD_PEER_PORT}"
-        self.etcd = self._spawn("etcd", [
+        self.etcd = self.spawn("etcd", [
             "etcd", "--data-dir", self.path("etcd"), "--listen-client-urls", url,
             "--advertise-client-urls", url, "--listen-peer-urls", peer,
             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"])
 
     def start(self, *more):
         accounts = self.authority.path("accounts.key")
-        self.server = self._spawn("apiserver", [
-            server_binary(), f"--etcd-servers=http://{HOST}:{ETCD_PORT}",
+        self.server = self.spawn("apiserver", [
+            binary("kube-apiserver"), f"--etcd-servers=http://{HOST}:{ETCD_PORT}",
             f"--bind-address={HOST}", f"--secure-port={PORT}", "--insecure-port=0",
             f"--cert-dir={self.directory}", f"--client-ca-file={self.authority.path('ca.crt')}",
             f"--tls-cert-file={self.authority.path('server.crt')}",

@@ -6,6 +6,7 @@ botocore's own signer; and it throttles, breaks off and lies when it is told to.
 """
 
 import datetime
+import fnmatch
 import http.server
 import json
 import re
@@ -28,7 +29,25 @@ AUTHORIZATION = re.compile(
 MODEL = botocore.loaders.Loader().load_service_model("ec2", "service-2")
 RESULTS = {"DescribeSecurityGroups": "SecurityGroups",
            "DescribeNetworkInterfaces": "NetworkInterfaces",
-           "GetManagedPrefixListEntries": "Entries"}
+           "GetManagedPrefixListEntries": "Entries",
+           "DescribeInstances": "Reservations",
+           "DescribeSecurityGroupVpcAssociations": "SecurityGroupVpcAssociations"}
+CHANGES = ("DeleteNetworkInterface", "DeleteSecurityGroup", "RevokeSecurityGroupIngress",
+           "RevokeSecurityGroupEgress", "DisassociateSecurityGroupVpc")
+
+
+# What older models do not know yet, in their own words.
+ADDED_SHAPES = {
+    "DescribeSecurityGroupVpcAssociationsResult": {"type": "structure", "members": {
+        "SecurityGroupVpcAssociations": {"shape": "SecurityGroupVpcAssociationList",
+                                         "locationName": "securityGroupVpcAssociationSet"},
+        "NextToken": {"shape": "String", "locationName": "nextToken"}}},
+    "SecurityGroupVpcAssociationList": {"type": "list",
+                                        "member": {"shape": "SecurityGroupVpcAssociation"}},
+    "SecurityGroupVpcAssociation": {"type": "structure", "members": {
+        name: {"shape": "String", "locationName": name[0].lower() + name[1:]}
+        for name in ("GroupId", "VpcId", "VpcOwnerId", "State", "StateReason")}}}
+MODEL["shapes"] = {**ADDED_SHAPES, **MODEL["shapes"]}
 
 
 class Refused(Exception):
@@ -56,9 +75,16 @@ def xml_of(shape_name, value):
 
 
 def response(action, value):
-    shape = MODEL["operations"][action]["output"]["shape"]
+    shape = f"{action}Result"
     return (f'<?xml version="1.0" encoding="UTF-8"?>\n<{action}Response xmlns="{NAMESPACE}">\n'
             f"<requestId>{time.monotonic_ns()}</requestId>{xml_of(shape, value)}"
+            f"</{action}Response>").encode()
+
+
+def done(action):
+    """What EC2 says of a change, which the models do not have."""
+    return (f'<?xml version="1.0" encoding="UTF-8"?>\n<{action}Response xmlns="{NAMESPACE}">\n'
+            f"<requestId>{time.monotonic_ns()}</requestId><return>true</return>"
             f"</{action}Response>").encode()
 
 
@@ -80,8 +106,41 @@ def listed(form, name):
     return values
 
 
+# What filters look at.
+
+def tag_values(item):
+    return {tag["Key"]: tag["Value"] for tag in item.get("TagSet") or item.get("Tags") or ()}
+
+
+def peers(group, key):
+    return [pair["GroupId"] for permission in group[key]
+            for pair in permission["UserIdGroupPairs"]]
+
+
+FILTERS = {
+    "group-id": lambda item: [g["GroupId"] for g in item["Groups"]] if "Groups" in item
+                else [item["GroupId"]],
+    "description": lambda item: [item.get("Description", "")],
+    "status": lambda item: [item.get("Status", "")],
+    "ip-permission.group-id": lambda group: peers(group, "IpPermissions"),
+    "egress.ip-permission.group-id": lambda group: peers(group, "IpPermissionsEgress"),
+    "instance-state-name": lambda instance: [instance["State"]["Name"]],
+    "tag-key": tag_values,
+}
+
+
+def filter_values(item, name):
+    if name.startswith("tag:"):
+        value = tag_values(item).get(name[4:])
+        return [] if value is None else [value]
+    if name not in FILTERS:
+        raise Refused(400, "InvalidParameterValue", f"The filter '{name}' is invalid")
+    return FILTERS[name](item)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are sent one after the other
 
     def log_message(self, *_):
         pass
@@ -173,6 +232,9 @@ class World:
         self.groups = {}
         self.interfaces = {}
         self.prefix_lists = {}
+        self.instances = {}
+        self.group_vpcs = []   # associations
+        self.deleted = []
         self.keys = {}         # access key -> (secret, token, whether it has expired)
         self.page = 1000
         self.faults = {}       # action -> list of functions of (world, handler, body); None: no fault
@@ -221,30 +283,71 @@ class World:
     # what is asked
 
     @staticmethod
-    def filtered(form):
-        if form.get("Filter.1.Name") != "group-id" and any(key.startswith("Filter") for key in form):
-            raise Refused(400, "InvalidParameterValue", "unknown filter")
-        values = listed(form, "Filter.1.Value")
-        if len(values) > 200:
-            raise Refused(400, "FilterLimitExceeded", "more than 200 values")
-        return set(values)
+    def filtered(form, items):
+        """Those that match every filter, by one of its values with '*' and '?'."""
+        for i in range(1, 1 + sum(key.endswith(".Name") for key in form)):
+            name, values = form[f"Filter.{i}.Name"], listed(form, f"Filter.{i}.Value")
+            if len(values) > 200:
+                raise Refused(400, "FilterLimitExceeded", "more than 200 values")
+            exact = set(value for value in values if not set(value) & set("*?["))
+            wild = [value for value in values if value not in exact]
+            items = [item for item in items
+                     if any(found in exact or any(fnmatch.fnmatchcase(found, v) for v in wild)
+                            for found in filter_values(item, name))]
+        return items
+
+    @staticmethod
+    def by_name(form, parameter, known, code, what):
+        """The things asked for by name, all of which have to exist; without names all."""
+        names = listed(form, parameter)
+        if names and "MaxResults" in form:
+            raise Refused(400, "InvalidParameterCombination", f"MaxResults and {parameter}")
+        for name in names:
+            if name not in known:
+                raise Refused(400, code, f"The {what} '{name}' does not exist")
+        return [known[name] for name in names] if names else list(known.values())
 
     def DescribeSecurityGroups(self, form):
-        ids = listed(form, "GroupId")
-        wanted = self.filtered(form)
-        if ids and "MaxResults" in form:
-            raise Refused(400, "InvalidParameterCombination", "MaxResults and GroupId")
-        for group in ids:
-            if group not in self.groups:
-                raise Refused(400, "InvalidGroup.NotFound",
-                              f"The security group '{group}' does not exist")
-        return [group for name, group in self.groups.items()
-                if (not ids or name in ids) and (not wanted or name in wanted)]
+        return self.filtered(form, self.by_name(form, "GroupId", self.groups,
+                                                "InvalidGroup.NotFound", "security group"))
 
     def DescribeNetworkInterfaces(self, form):
-        wanted = self.filtered(form)
-        return [interface for interface in self.interfaces.values()
-                if not wanted or wanted & {g["GroupId"] for g in interface["Groups"]}]
+        return self.filtered(form, self.by_name(form, "NetworkInterfaceId", self.interfaces,
+                                                "InvalidNetworkInterfaceID.NotFound",
+                                                "networkInterface ID"))
+
+    def DescribeInstances(self, form):
+        return [{"ReservationId": f"r-{instance['InstanceId']}", "Instances": [instance]}
+                for instance in self.filtered(form, list(self.instances.values()))]
+
+    def DescribeSecurityGroupVpcAssociations(self, form):
+        return self.filtered(form, self.group_vpcs)
+
+    def DeleteNetworkInterface(self, form):
+        name = form["NetworkInterfaceId"]
+        if name not in self.interfaces:
+            raise Refused(400, "InvalidNetworkInterfaceID.NotFound",
+                          f"The networkInterface ID '{name}' does not exist")
+        if self.interfaces[name]["Status"] != "available":
+            raise Refused(400, "InvalidParameterValue",
+                          f"Network interface '{name}' is currently in use.")
+        del self.interfaces[name]
+        self.deleted.append(name)
+
+    def DeleteSecurityGroup(self, form):
+        name = form["GroupId"]
+        if name not in self.groups:
+            raise Refused(400, "InvalidGroup.NotFound",
+                          f"The security group '{name}' does not exist")
+        users = [i for i in self.interfaces.values() if name in FILTERS["group-id"](i)]
+        here = self.groups[name]["VpcId"]
+        referring = [g for g in self.groups.values()
+                     if g["GroupId"] != name and g["VpcId"] == here and name in
+                     peers(g, "IpPermissions") + peers(g, "IpPermissionsEgress")]
+        if users or referring or any(a["GroupId"] == name for a in self.group_vpcs):
+            raise Refused(400, "DependencyViolation", f"resource {name} has a dependent object")
+        del self.groups[name]
+        self.deleted.append(name)
 
     def GetManagedPrefixListEntries(self, form):
         name = form["PrefixListId"]
@@ -255,16 +358,46 @@ class World:
             raise Refused(400, "InvalidParameterValue", "MaxResults")
         return [{"Cidr": cidr, "Description": "an entry"} for cidr in self.prefix_lists[name]]
 
+    def revoke(self, form, key):
+        """One permission, of groups."""
+        wanted = {"IpProtocol": form["IpPermissions.1.IpProtocol"],
+                  **{name: int(form[f"IpPermissions.1.{name}"]) for name in ("FromPort", "ToPort")
+                     if f"IpPermissions.1.{name}" in form}}
+        numbers = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}
+        wanted["IpProtocol"] = numbers.get(wanted["IpProtocol"], wanted["IpProtocol"])
+        peer = form["IpPermissions.1.Groups.1.GroupId"]
+        for permission in self.groups[form["GroupId"]][key]:
+            pairs = permission["UserIdGroupPairs"]
+            found = {name: permission[name] for name in ("IpProtocol", "FromPort", "ToPort")
+                     if name in permission}
+            if found == wanted and peer in (pair["GroupId"] for pair in pairs):
+                permission["UserIdGroupPairs"] = [p for p in pairs if p["GroupId"] != peer]
+                return
+        raise Refused(400, "InvalidPermission.NotFound", "The specified rule does not exist")
+
+    def RevokeSecurityGroupIngress(self, form):
+        self.revoke(form, "IpPermissions")
+
+    def RevokeSecurityGroupEgress(self, form):
+        self.revoke(form, "IpPermissionsEgress")
+
+    def DisassociateSecurityGroupVpc(self, form):
+        gone = {"GroupId": form["GroupId"], "VpcId": form["VpcId"]}
+        self.group_vpcs = [a for a in self.group_vpcs if not gone.items() <= a.items()]
+
     def answer(self, action, form):
         if form.get("Version") != "2016-11-15":
             raise Refused(400, "NoSuchVersion", "The requested version is not valid")
+        if action in CHANGES:
+            getattr(self, action)(form)
+            return done(action)
         items = getattr(self, action)(form)
         start = int(form.get("NextToken", "page 0/=").split()[1].rstrip("/="))
         size = min(self.page, int(form.get("MaxResults", 1000)))
         value = {RESULTS[action]: items[start:start + size]}
         if start + size < len(items):
             value["NextToken"] = f"page {start + size}/="
-        return value
+        return response(action, value)
 
     def post(self, handler, body):
         form = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
@@ -272,11 +405,14 @@ class World:
         try:
             access = self.verify(handler, body)
             self.asked.append((action, form, access))
-            if action not in RESULTS:
+            if action not in RESULTS and action not in CHANGES:
                 raise Refused(400, "InvalidAction", f"The action {action} is not valid")
             faults = self.faults.get(action) or [None]
             fault = faults.pop(0)
-            good = response(action, self.answer(action, form))
+            if fault and getattr(fault, "instead", False):
+                fault(handler, b"")
+                return
+            good = self.answer(action, form)
             if fault:
                 fault(handler, good)
             else:
@@ -288,7 +424,11 @@ class World:
 # Faults: what is sent instead of the good answer.
 
 def fails(status, code, message="no", headers=()):
-    return lambda handler, good: handler.send(status, complaint(code, message), headers)
+    """Nothing is done, either."""
+    def fault(handler, good):
+        handler.send(status, complaint(code, message), headers)
+    fault.instead = True
+    return fault
 
 
 def says(body, status=200):

@@ -5,8 +5,9 @@
  * Prints a line of JSON whenever what it knows is something else than before. Reads commands, one a
  * line: "want" (members of groups are needed from now on), "unwant", "commit STATE MODE GROUP"
  * (every pod of the node has such a branch interface in force; sg-known is a group that the model
- * knows), "reload" (looks whether it has to be opened anew), "close" (ends it). Its log is on
- * standard error.
+ * knows), "passed" (likewise, but podsg-cni had let them pass), "pass POD" (it has let one pass
+ * that is not known), "reload" (looks whether it has to be opened anew), "close" (ends it). Its log
+ * is on standard error.
  */
 
 #include <errno.h>
@@ -113,6 +114,35 @@ static void commit(struct driver *driver, const char *words)
 	live_sources_committed(driver->context, &resolution);
 }
 
+static void commit_passed(struct driver *driver)
+{
+	struct branch branches[BRANCHES_MAX];
+	struct resolution resolution = {.config = driver->config, .branches = branches};
+	const struct pod *const *pods;
+	size_t count;
+
+	if (model_pods(driver->model, &pods, &count) < 0)
+		return;
+	for (size_t i = 0; i < count && i < BRANCHES_MAX; i++) {
+		branches[i] = branch_of(pods[i], "open", "strict", NULL);
+		branches[i].group_count = 0;
+		branches[i].sandbox =
+			(struct branch_sandbox){.sandbox = "s1", .state = ATTACHMENT_UNFILTERED};
+		resolution.branch_count++;
+	}
+	live_sources_committed(driver->context, &resolution);
+}
+
+static void commit_unknown(struct driver *driver, const char *pod)
+{
+	struct unfiltered unknown = {
+		.namespace = "shop", .pod = pod, .uid = "uid-unknown", .interface = "veth7"};
+	struct resolution resolution = {
+		.config = driver->config, .unfiltered = &unknown, .unfiltered_count = 1};
+
+	live_sources_committed(driver->context, &resolution);
+}
+
 static void obey(struct driver *driver, char *command)
 {
 	if (strcmp(command, "want") == 0)
@@ -121,6 +151,10 @@ static void obey(struct driver *driver, char *command)
 		want(driver, 0);
 	else if (strncmp(command, "commit ", 7) == 0)
 		commit(driver, command + 7);
+	else if (strcmp(command, "passed") == 0)
+		commit_passed(driver);
+	else if (strncmp(command, "pass ", 5) == 0)
+		commit_unknown(driver, command + 5);
 	else if (strcmp(command, "reload") == 0)
 		(void)live_sources_configure(driver->context, driver->config);
 }

@@ -681,6 +681,22 @@ def test_events(api, source):
                   if e["reason"] == "SecurityGroupMissing"), warnings)
 
 
+def test_events_of_pods_that_were_let_pass(api, source):
+    source.wait_synced()
+    source.command("pass web")
+    source.wait(lambda: reasons(api) == ["StartedUnfiltered"], "an event on a pod that is not known")
+    source.command("pass web")
+    source.command("passed")
+    source.wait(lambda: len(events(api)) == 3, "events once it is known")
+    tap.equal(reasons(api), ["SecurityGroupsEnforced", "StartedUnfiltered", "StartedUnfiltered"],
+              "reasons")
+    found = [e for _, e in events(api) if e["reason"] == "StartedUnfiltered"]
+    tap.check("nothing filters it" in found[0]["message"] and "veth7" in found[0]["message"], found)
+    tap.check("they are by now" in found[1]["message"], found)
+    tap.equal({e["type"] for e in found}, {"Warning"}, "types")
+    tap.equal(found[0]["involvedObject"]["uid"], "uid-unknown", "uid")
+
+
 def test_events_of_a_former_life(api, source):
     source.wait_synced()
     source.command("commit open strict sg-known")
@@ -838,6 +854,7 @@ def main():
     case("a broken object from the start", test_broken_from_the_start, one_pod,
          lambda api: api.put(fake.PODS, pod("bad", annotation="[{]")))
     case("events on a pod, each once", test_events, one_pod)
+    case("events on pods that were let pass", test_events_of_pods_that_were_let_pass, one_pod)
     case("what a former life has said is not said again", test_events_of_a_former_life, one_pod)
     case("events are forbidden", test_events_forbidden, one_pod)
     case("an event is tried again", test_events_tried_again, one_pod)

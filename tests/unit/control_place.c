@@ -26,13 +26,28 @@ static void stream_gone(void *context)
 	place->gone++;
 }
 
+static void later_gone(void *context)
+{
+	struct place *place = context;
+
+	place->later = NULL;
+	place->gone++;
+}
+
 cJSON *answer(void *context, const cJSON *request, struct control_client *client)
 {
 	struct place *place = context;
+
+	place->requests++;
+	if (cJSON_HasObjectItem(request, "later")) {
+		place->later = client;
+		control_client_defer(client, later_gone, place);
+		return NULL;
+	}
+
 	cJSON *answer = cJSON_CreateObject();
 	const cJSON *say = cJSON_GetObjectItemCaseSensitive(request, "say");
 
-	place->requests++;
 	if (cJSON_HasObjectItem(request, "stream")) {
 		place->stream = client;
 		control_client_stream(client, stream_gone, place);

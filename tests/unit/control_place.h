@@ -17,7 +17,8 @@ struct place {
 	char path[64];
 	unsigned requests;
 	struct control_client *stream; /* the last that asked for one, as long as it is there */
-	unsigned gone;                 /* streams that have ended */
+	struct control_client *later;  /* the last that waits for its answer, likewise */
+	unsigned gone;                 /* clients that have left one of these */
 };
 
 /* cmocka's set-up and tear-down. What leaves a handle open fails the latter. */
@@ -26,7 +27,8 @@ int open_server(void **state); /* the place, and its server */
 int close_place(void **state);
 
 /* Echoes "say"; "large" asks for an answer of LARGE bytes, more than a socket's buffer holds;
- * "stream" asks for lines, which tests give to place->stream. */
+ * "stream" asks for lines, which tests give to place->stream; "later" for an answer that they give
+ * to place->later. */
 cJSON *answer(void *context, const cJSON *request, struct control_client *client);
 int serve(struct place *place, struct error *err);
 

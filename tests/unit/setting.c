@@ -53,6 +53,23 @@ void setting_put(struct setting *setting, const char *name, const char *yaml)
 	assert_int_equal(model_put(setting->model, document, &err), 0);
 }
 
+/* As the journal's source does it, under SANDBOX:IFNAME. */
+void setting_attach(struct setting *setting, const struct attachment *attachment)
+{
+	char name[JOURNAL_SANDBOX_MAX + 32];
+
+	(void)snprintf(name, sizeof(name), "%s:%s", attachment->sandbox, attachment->ifname);
+
+	struct document *document = document_new(name);
+
+	assert_non_null(document);
+	document->attachments = arena_alloc(document->arena, sizeof(*attachment));
+	assert_non_null(document->attachments);
+	document->attachments[0] = *attachment;
+	document->attachment_count = 1;
+	assert_int_equal(model_put(setting->model, document, NULL), 0);
+}
+
 void setting_remove(struct setting *setting, const char *name)
 {
 	assert_int_equal(model_remove(setting->model, name, NULL), 0);

@@ -4,6 +4,7 @@
 
 /* A node with documents, links and a resolution, for tests that read like a specification. */
 
+#include "common/journal.h"
 #include "nft-sync/host/host.h"
 #include "nft-sync/model/model.h"
 #include "nft-sync/resolve/resolve.h"
@@ -47,6 +48,7 @@ void setting_open(struct setting *setting, const char *config);
 void setting_close(struct setting *setting);
 void setting_configure(struct setting *setting, const char *config);
 void setting_put(struct setting *setting, const char *name, const char *yaml);
+void setting_attach(struct setting *setting, const struct attachment *attachment);
 void setting_remove(struct setting *setting, const char *name);
 void setting_links(struct setting *setting, const char *names); /* with blanks between */
 void setting_resolve(struct setting *setting); /* the former resolution is `previous` */

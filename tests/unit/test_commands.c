@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -241,6 +242,39 @@ static void pods_are_shown_with_groups_addresses_and_drops(void **state)
 	              {"pods/1/present", "false"}, {"pods/1/drops", "{}"}, {"pods/2", ""});
 }
 
+static void pods_are_shown_with_what_the_journal_says(void **state)
+{
+	struct place *place = *state;
+	const struct attachment attachment = {.sandbox = "s1",
+	                                      .ifname = "eth0",
+	                                      .namespace = "ns",
+	                                      .pod = "pod",
+	                                      .uid = "u1",
+	                                      .interface = "a-veth",
+	                                      .mode = MODE_STANDARD,
+	                                      .state = ATTACHMENT_UNFILTERED};
+
+	setting_attach(&place->setting, &attachment);
+	setting_resolve(&place->setting);
+	place->sync.resolution = place->setting.resolution;
+	ASSERT_ANSWER(ask(place, "{\"command\":\"pods\"}"), {"nodeMode", "\"strict\""},
+	              {"pods/0/interface", "\"a-veth\""}, {"pods/0/mode", "\"standard\""},
+	              {"pods/0/sandbox", "\"s1\""}, {"pods/0/attachment", "\"unfiltered\""},
+	              {"pods/1/sandbox", "\"\""}, {"pods/1/attachment", "null"});
+}
+
+static void status_shows_clean_ups(void **state)
+{
+	struct place *place = *state;
+
+	ASSERT_ANSWER(ask(place, "{\"command\":\"status\"}"), {"cleanUps", "{\"open\":0}"});
+	place->sync.history.clean_ups.open = 3;
+	error_set(&place->sync.history.clean_ups.error, -EROFS, "journal: read-only");
+	ASSERT_ANSWER(ask(place, "{\"command\":\"status\"}"), {"cleanUps/open", "3"},
+	              {"cleanUps/error", "\"journal: read-only\""});
+	assert_non_null(strstr(at(place->answer, "problems"), "journal: read-only"));
+}
+
 static void groups_are_shown_with_rules_members_and_users(void **state)
 {
 	ASSERT_ANSWER(ask(*state, "{\"command\":\"groups\"}"), {"groups/0/id", "\"sg-1\""},
@@ -323,6 +357,8 @@ int main(void)
 		PLACED(a_broken_source_is_shown_with_its_error),
 		PLACED(problems_are_those_of_resolution_drawing_and_files),
 		PLACED(pods_are_shown_with_groups_addresses_and_drops),
+		PLACED(pods_are_shown_with_what_the_journal_says),
+		PLACED(status_shows_clean_ups),
 		PLACED(groups_are_shown_with_rules_members_and_users),
 		PLACED(explain_answers_or_says_what_it_does_not_understand),
 		PLACED(requests_of_wrong_types_are_answered),

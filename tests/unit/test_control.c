@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,11 +124,24 @@ static void the_longest_line_is_answered_and_a_longer_one_ends_the_connection(vo
 	(void)close(fd);
 }
 
+/* Both ends of each connection are in this process. */
+static void allow_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_cur >= count)
+		return;
+	limit.rlim_cur = count < limit.rlim_max ? count : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static void a_client_too_many_is_turned_away_until_another_leaves(void **state)
 {
 	struct place *place = *state;
 	int fds[CONTROL_CLIENTS_MAX];
 
+	allow_descriptors(3 * CONTROL_CLIENTS_MAX);
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		fds[i] = connect_to(place);
 	int more = connect_to(place);

@@ -171,6 +171,21 @@ static void a_directory_that_is_gone_is_a_warning(void **state)
 	assert_true(healthy);
 }
 
+static void what_the_hooks_left_is_a_warning(void **state)
+{
+	struct place *place = *state;
+	struct unfiltered unfiltered = {.namespace = "ns", .pod = "web"};
+
+	place->sync.history.clean_ups.open = 2;
+	error_set(&place->sync.history.clean_ups.error, -EROFS, "journal: read-only");
+	place->setting.resolution->unfiltered = &unfiltered;
+	place->setting.resolution->unfiltered_count = 1;
+	assert_healthy(place, "ok\n"
+	                      "warning: 2 sandboxes that are gone are not cleaned up: journal: "
+	                      "read-only\n"
+	                      "warning: pod ns/web runs unfiltered\n");
+}
+
 static void failures_come_before_warnings(void **state)
 {
 	struct place *place = *state;
@@ -212,6 +227,7 @@ int main(void)
 		IN_PLACE(what_the_server_does_not_know_is_no_news),
 		IN_PLACE(what_the_last_good_version_stands_for_is_a_warning),
 		IN_PLACE(a_directory_that_is_gone_is_a_warning),
+		IN_PLACE(what_the_hooks_left_is_a_warning),
 		IN_PLACE(failures_come_before_warnings),
 		IN_PLACE(the_line_has_what_matters_most_in_front),
 	};

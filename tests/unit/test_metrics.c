@@ -231,6 +231,31 @@ static void every_commit_is_observed_once(void **state)
 	assert_int_equal(value_of(page, "podsg_commit_size_bytes_sum"), 4000);
 }
 
+static void sandboxes_are_counted_by_state_and_waits_are_observed(void **state)
+{
+	struct place *place = *state;
+	struct attachment attachment = {.sandbox = "s1", .ifname = "eth0"};
+
+	for (enum attachment_state s = ATTACHMENT_ADDING; s <= ATTACHMENT_GONE; s++) {
+		attachment.sandbox[1]++;
+		attachment.state = s;
+		setting_attach(&place->setting, &attachment);
+	}
+	attachment.sandbox[1]++;
+	setting_attach(&place->setting, &attachment);
+	place->sync.history.clean_ups.open = 2;
+	place->sync.history.attach_waits = (struct histogram){.bounds = {.01}, .bound_count = 1};
+	histogram_observe(&place->sync.history.attach_waits, .003);
+	const char *page = page_at(place, 0);
+
+	assert_int_equal(value_of(page, "podsg_attachments{state=\"adding\"}"), 1);
+	assert_int_equal(value_of(page, "podsg_attachments{state=\"unfiltered\"}"), 1);
+	assert_int_equal(value_of(page, "podsg_attachments{state=\"gone\"}"), 2);
+	assert_int_equal(value_of(page, "podsg_clean_ups_open"), 2);
+	assert_int_equal(value_of(page, "podsg_attach_wait_seconds_bucket{le=\"0.01\"}"), 1);
+	assert_int_equal(value_of(page, "podsg_attach_wait_seconds_count"), 1);
+}
+
 static void before_anything_is_resolved_there_is_a_page(void **state)
 {
 	struct place *place = *state;
@@ -337,6 +362,7 @@ int main(void)
 		IN_PLACE(exemptions_that_are_on_are_counted),
 		IN_PLACE(the_kernel_is_not_asked_more_than_twice_a_second),
 		IN_PLACE(every_commit_is_observed_once),
+		IN_PLACE(sandboxes_are_counted_by_state_and_waits_are_observed),
 		IN_PLACE(before_anything_is_resolved_there_is_a_page),
 		IN_PLACE(the_process_is_shown),
 		cmocka_unit_test(labels_are_escaped_and_stay_one_line_of_utf8),

@@ -168,6 +168,7 @@ static void what_needs_a_restart_is_refused_as_a_whole(void **state)
 		{"nftSync: {connmark: 0xc000}\n",
 	         "nftSync.connmark: \"0xc000\": was \"0x3000\": needs a restart"},
 		{"nftSync: {ownTable: false}\n", "nftSync.ownTable: \"false\": was \"true\""},
+		{"hooks: {journal: /tmp/other}\n", "hooks.journal: \"/tmp/other\""},
 	};
 	struct place *place = *state;
 

@@ -340,20 +340,45 @@ static void a_file_that_changed_since_it_was_loaded_is_not_copied(void **state)
 	assert_int_equal(access(path_of(place, "state/a.yaml"), F_OK), -1);
 }
 
-static void a_directory_that_comes_late_is_found_by_looking(void **state)
+static void a_directory_that_comes_late_is_reported(void **state)
 {
 	struct place *place = *state;
 
 	assert_int_equal(rmdir(path_of(place, "documents")), 0);
 	read_source(place);
 	assert_true(source_files_problem(place->source)[0] != '\0');
+	assert_false(is_reported(place));
 	assert_int_equal(mkdir(path_of(place, "documents"), 0700), 0);
+	assert_true(is_reported(place));
 	write_file(place, "documents/a.yaml", GROUP("sg-1"));
 	read_source(place);
 	assert_string_equal(source_files_problem(place->source), "");
 	assert_true(has_group(place, "sg-1"));
+	/* That its parent is no longer watched is an event, too. */
+	read_source(place);
+	assert_false(is_reported(place));
+	assert_int_equal(mkdir(path_of(place, "others"), 0700), 0);
 	assert_false(is_reported(place));
 	write_file(place, "documents/b.yaml", GROUP("sg-2"));
+	assert_true(is_reported(place));
+}
+
+static void a_directory_that_comes_late_with_its_parent_is_found_by_looking(void **state)
+{
+	struct place *place = *state;
+	struct error err = {0};
+
+	stop(place);
+	place->model = model_new();
+	assert_int_equal(
+		source_files_open(path_of(place, "far/documents"), "", &place->source, &err), 0);
+	read_source(place);
+	assert_int_equal(mkdir(path_of(place, "far"), 0700), 0);
+	assert_int_equal(mkdir(path_of(place, "far/documents"), 0700), 0);
+	write_file(place, "far/documents/a.yaml", GROUP("sg-1"));
+	read_source(place);
+	assert_true(has_group(place, "sg-1"));
+	write_file(place, "far/documents/b.yaml", GROUP("sg-2"));
 	assert_true(is_reported(place));
 }
 
@@ -490,7 +515,8 @@ int main(void)
 		TEST(a_copy_that_could_not_be_kept_is_tried_again),
 		TEST(copies_are_made_one_at_a_time_and_one_that_fails_holds_up_no_other),
 		TEST(a_file_that_changed_since_it_was_loaded_is_not_copied),
-		TEST(a_directory_that_comes_late_is_found_by_looking),
+		TEST(a_directory_that_comes_late_is_reported),
+		TEST(a_directory_that_comes_late_with_its_parent_is_found_by_looking),
 		TEST(of_a_directory_that_goes_away_everything_stays_in_force),
 		TEST(after_a_restart_the_copies_stand_in_for_a_directory_that_is_away),
 		TEST(a_projected_volume_changes_all_its_files_at_once),
