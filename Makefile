@@ -182,9 +182,9 @@ check-hooks: all $(B)/live/clean_up
 	$(Q)tests/run hooks
 check-sanitized: $(SANITIZED) $(B)/bench/dns_flood $(B)/live/clean_up
 	$(Q)PODSG_BUILD=$(abspath $(B)/asan) tests/run netns hooks
-# The first time this builds kube-apiserver, which takes about ten minutes.
+# The first time this builds Kubernetes' programs, which takes about a quarter of an hour.
 check-cluster: deps-cluster
-	$(Q)tests/cluster/build-apiserver
+	$(Q)tests/cluster/build-kubernetes
 	@$(MAKE) $(JOBS) run-cluster
 deps-cluster:
 	@packaging/install-dependencies build test cluster

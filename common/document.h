@@ -39,7 +39,7 @@ struct document {
 	size_t cluster_dns_count;
 	struct instance *instances; /* at most one is ever in a document */
 	size_t instance_count;
-	struct attachment *attachments; /* common/journal.h's; only the journal's source makes them */
+	struct attachment *attachments; /* common/journal.h; the journal's source makes them */
 	size_t attachment_count;
 	const char **warnings; /* whole sentences with file and line */
 	size_t warning_count;  /* those beyond the maximum are counted but not kept */

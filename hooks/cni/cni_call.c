@@ -53,6 +53,9 @@ void cni_call_environment(struct cni_call *call)
 		take_argument(call, pair, length);
 		pair += length + (pair[length] == ';');
 	}
+	/* Podman gives its containers' names as K8S_POD_NAME, without a namespace. */
+	if (!call->namespace[0] || !call->pod[0])
+		call->namespace[0] = call->pod[0] = call->uid[0] = '\0';
 }
 
 enum cni_code cni_call_check(const struct cni_call *call, struct cni_failure *failure)

@@ -36,11 +36,12 @@ static void arguments_name_the_pod(void **state)
 		{";;=;a", "", "", ""},
 		{"IgnoreUnknown=1;K8S_POD_NAMESPACE=a;K8S_POD_NAME=web-0;K8S_POD_UID=u", "a",
 	         "web-0", "u"},
-		{"K8S_POD_NAME=p", "", "p", ""},
+		{"K8S_POD_NAME=p", "", "", ""},
+		{"K8S_POD_NAMESPACE=a;K8S_POD_UID=u", "", "", ""},
 		{"K8S_POD_NAME=", "", "", ""},
 		{"K8S_POD_NAME", "", "", ""},
-		{"K8S_POD_NAMES=x;K8S_POD_NAMESPACE=a;", "a", "", ""},
-		{"K8S_POD_UID=a=b", "", "", "a=b"},
+		{"K8S_POD_NAMES=x;K8S_POD_NAMESPACE=a;K8S_POD_NAME=p;", "a", "p", ""},
+		{"K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;K8S_POD_UID=a=b", "a", "b", "a=b"},
 		{"K8S_POD_INFRA_CONTAINER_ID=x", "", "", ""},
 	};
 	(void)state;
@@ -63,13 +64,15 @@ static void arguments_have_an_end(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		for (size_t length = cases[i].max; length <= cases[i].max + 1; length++) {
 			struct buffer text = {.max = 1000};
-			buffer_add_format(&text, "%s=%0*d", cases[i].name, (int)length, 0);
+			buffer_add_format(
+				&text, "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;K8S_POD_UID=c;%s=%0*d",
+				cases[i].name, (int)length, 0);
 			struct cni_call call = call_with(text.text);
 			assert_string_equal(call.oversized,
 			                    length > cases[i].max ? cases[i].name : "");
 			assert_int_equal(strlen(call.namespace) + strlen(call.pod) +
 			                         strlen(call.uid),
-			                 length > cases[i].max ? 0 : length);
+			                 length > cases[i].max ? 3 : length + 2);
 			buffer_done(&text);
 		}
 	}

@@ -47,15 +47,10 @@ static void a_node_without_branch_interfaces_has_no_hook(void **state)
 static void assert_kinds(const char *expected)
 {
 	static const char *const sets[] = {"claimed", "routed", "strict"};
-	char found[64] = "";
 
-	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
-		if (!drawing_holds(&drawing, sets[i], "ns/pod"))
-			continue;
-		(void)strcat(found, found[0] == '\0' ? "" : " ");
-		(void)strcat(found, sets[i]);
-	}
-	assert_string_equal(found, expected);
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		assert_int_equal(drawing_holds(&drawing, sets[i], "ns/pod"),
+		                 strstr(expected, sets[i]) != NULL);
 }
 
 static void each_kind_of_interface_goes_its_own_way(void **state)
