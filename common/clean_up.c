@@ -31,6 +31,7 @@ struct job {
 	struct evidence after;                    /* what was to be removed has been */
 	unsigned first_seen[BRANCH_VLAN_MAX + 1]; /* devices in doubt, by their index */
 	struct vector removed;                    /* struct removed_rule */
+	bool changed;                             /* the kernel is not as it was before */
 	int result;                               /* of the first failure */
 	struct error *err;
 };
@@ -51,10 +52,12 @@ static void fail(struct job *job, int code, const char *thing, const char *why)
 
 static void report(struct job *job, int code, const char *thing)
 {
-	if (code < 0)
+	if (code < 0) {
 		fail(job, code, thing, strerror(-code));
-	else
-		say(job, CLEAN_UP_REMOVED, thing, "");
+		return;
+	}
+	say(job, CLEAN_UP_REMOVED, thing, "");
+	job->changed = !job->options->dry_run;
 }
 
 static int look(struct job *job, struct evidence *ret)

@@ -221,7 +221,7 @@ MEDDLING = {
     "a foreign rule that looks into our set":
         "add chain inet podsg theirs; add rule inet podsg theirs ip saddr @{peers} accept",
     "a foreign element in a verdict map":
-        "add element inet podsg egress {{ \"theirs0\" : drop }}",
+        "add element inet podsg rules-egress {{ \"theirs0\" : drop }}",
     "a set of ours deleted and made as another kind":
         "flush chain inet podsg {asker}; delete set inet podsg {peers}; "
         "add set inet podsg {peers} {{ type ipv6_addr; }}",
