@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--check, --print and --once beside live sources: what they say counts, or nothing is done."""
 
+import os
 import sys
 
-from lab import daemon as daemons
-from lab import nfnetlink, tap
-from lab.tap import check, equal
-from live_setting import POD, ec2, fake, with_setting
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "netns")]
+
+from lab import daemon as daemons  # noqa: E402
+from lab import nfnetlink, tap  # noqa: E402
+from lab.tap import check, equal  # noqa: E402
+from live_setting import POD, ec2, fake, with_setting  # noqa: E402
 
 PATIENCE = 120.0  # seconds; they give up after 75
 
