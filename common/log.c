@@ -22,7 +22,7 @@ struct pace {
 	unsigned count;
 };
 
-static enum log_level most = LOG_LEVEL_INFO;
+static _Atomic enum log_level most = LOG_LEVEL_INFO;
 static bool to_journal;
 static struct pace paces[EVENTS_MAX];
 static pthread_mutex_t paces_lock = PTHREAD_MUTEX_INITIALIZER;

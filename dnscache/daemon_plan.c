@@ -69,6 +69,16 @@ static void keep_stale(const struct dnscache *daemon, const struct corefile *cor
 	cache_keep_stale(daemon->shared.cache, longest);
 }
 
+/* `debug` in any block is for the whole daemon, as CoreDNS has it. */
+static void set_log_level(const struct dnscache *daemon, const struct corefile *corefile)
+{
+	bool debug = daemon->options->debug;
+	for (size_t i = 0; i < corefile->block_count; i++)
+		debug |= corefile->blocks[i].debug;
+	enum log_level usual = daemon->options->quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+	log_set_level(debug ? LOG_LEVEL_DEBUG : usual);
+}
+
 static void follow(struct dnscache *daemon, struct plan *plan)
 {
 	struct plan *before = daemon->plan;
@@ -77,6 +87,7 @@ static void follow(struct dnscache *daemon, struct plan *plan)
 		worker_set_plan(daemon->workers[i], plan);
 	plan_release(before);
 	keep_stale(daemon, plan->corefile);
+	set_log_level(daemon, plan->corefile);
 	remember_sources(daemon);
 	schedule(daemon);
 	note_warnings(plan->corefile);

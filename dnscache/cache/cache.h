@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define CACHE_BYTES_MIN (1024u * 1024)
 
@@ -39,6 +40,13 @@ struct cache_key {
 	uint8_t name_length;
 	const uint8_t *name; /* lower case, wire form */
 };
+
+static inline bool cache_key_equal(const struct cache_key *a, const struct cache_key *b)
+{
+	return a->hash == b->hash && a->partition == b->partition && a->type == b->type &&
+	       a->flags == b->flags && a->name_length == b->name_length &&
+	       memcmp(a->name, b->name, a->name_length) == 0;
+}
 
 struct cache;
 

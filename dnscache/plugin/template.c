@@ -59,7 +59,7 @@ static int find_match(const struct template_settings *template, struct asked *as
 		int matched = pattern_match(pattern, asked->name, length, &asked->groups);
 
 		if (matched == -E2BIG)
-			return error_set(asked->err, -EBADMSG,
+			return error_set(asked->err, -ETIME,
 			                 "template: %.160s takes too long for %.128s",
 			                 pattern_text(pattern), asked->name);
 		if (matched > 0)

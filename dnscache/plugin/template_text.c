@@ -390,7 +390,7 @@ static int expand_action(const struct reader *reader, const struct action *actio
 	if (action->empty)
 		return 0;
 	if (value_of(&action->operand, values, &value) < 0)
-		return error_set(reader->err, -EBADMSG,
+		return error_set(reader->err, -EDOM,
 		                 "template \"%.160s\": no such group for %.128s", reader->whole,
 		                 values->name);
 	if (!action->parse_int) {
@@ -398,7 +398,7 @@ static int expand_action(const struct reader *reader, const struct action *actio
 		return 0;
 	}
 	if (!parse_uint(&value, action, &number))
-		return error_set(reader->err, -EBADMSG, "template \"%.160s\": parseInt \"%.*s\"",
+		return error_set(reader->err, -EDOM, "template \"%.160s\": parseInt \"%.*s\"",
 		                 reader->whole, (int)(value.length < 64 ? value.length : 64),
 		                 value.text);
 	buffer_add_format(ret, "%llu", (unsigned long long)number);

@@ -15,8 +15,6 @@
 
 #define CNAME_TTL 600 /* seconds, of the PTR's way from one tree to the other */
 
-static void ask_upstream(struct task *task);
-
 static struct arena *arena_of(struct task *task)
 {
 	if (!task->arena)
@@ -36,6 +34,7 @@ static void fail(struct task *task, enum dns_ede ede, const char *why, bool keep
 	struct arena *arena = arena_of(task);
 	struct dns_answer *answer = NULL;
 	errors_log(task->zone->block->settings, &task->asked, why);
+	task->ours_alone = !keep;
 	if (arena)
 		answer = dns_answer_failure(ede, why, keep ? cache->lifetimes.failure : 0,
 		                            task->worker->now, arena);
@@ -174,6 +173,11 @@ static void use_failure(struct task *task, enum forward_outcome outcome)
 		fail(task, ede, why, outcome < FORWARD_BUSY);
 }
 
+void ask_give_up(struct task *task)
+{
+	use_failure(task, FORWARD_CANCELLED);
+}
+
 static void forwarded(void *context, const struct forward_result *result)
 {
 	struct task *task = context;
@@ -213,7 +217,7 @@ static void refuse(struct task *task)
 	task_done(task, &refused, COUNT_FROM_US);
 }
 
-static void ask_upstream(struct task *task)
+void ask_upstream(struct task *task)
 {
 	const struct plan_block *block = task->zone->block;
 	int index = plan_forwarder_find(block, &task->question.name);
@@ -226,7 +230,9 @@ static void ask_upstream(struct task *task)
 		     "the upstream sends questions back here: a loop", false);
 		return;
 	}
-	forwarder_ask(task->plan->forwarders[index], &task->question, task->tcp, forwarded, task);
+	if (task_take_off(task))
+		forwarder_ask(task->plan->forwarders[index], &task->question, task->tcp, forwarded,
+		              task);
 }
 
 /* RFC 6147 §5.3.1: the name that stands for an IPv4 address is that of the address. */
@@ -250,6 +256,16 @@ static int answer_reverse(struct task *task, struct dns_records *records)
 	return r < 0 ? r : 1;
 }
 
+/* r: of template_answer(). */
+static void count_template(const struct task *task, int r)
+{
+	struct zone_counters *counters = counters_of(task);
+	unsigned type = count_type(task->question.type);
+	tally_add(&counters->template_matches[type], r != 0);
+	tally_add(&counters->template_failures[type], r == -EDOM);
+	tally_add(&counters->template_record_failures[type], r == -EBADMSG);
+}
+
 /* Answers that are made here. Returns 1: made; 0: it is to be forwarded; negative: it failed. */
 static int ask_plugins(struct task *task, struct dns_records *records, struct error *err)
 {
@@ -258,8 +274,7 @@ static int ask_plugins(struct task *task, struct dns_records *records, struct er
 	task->source = COUNT_FROM_TEMPLATE;
 	int r = template_answer(settings->templates, settings->template_count, settings->zones,
 	                        settings->zone_count, &task->question, task->remote, records, err);
-	if (r != 0)
-		tally_add(&counters_of(task)->template_matches[count_type(task->question.type)], 1);
+	count_template(task, r);
 	if (r == 0 && block->hosts) {
 		task->source = COUNT_FROM_HOSTS;
 		r = hosts_answer(block->hosts, &task->question, records);

@@ -114,20 +114,20 @@ static struct plan_endpoint *get_endpoint(struct plan *plan, const struct prefix
 }
 
 static const struct counter_row *counters_of(struct counter_table *counters,
-                                             const struct plan_endpoint *endpoint,
-                                             const struct dns_name *zone)
+                                             const struct plan_endpoint *endpoint, const char *zone)
 {
-	char address[PREFIX_TEXT_MAX], server[COUNTER_SERVER_MAX], name[DNS_NAME_TEXT_MAX];
+	char address[PREFIX_TEXT_MAX], server[COUNTER_SERVER_MAX];
 	bool six = endpoint->address.family == AF_INET6;
 	snprintf(server, sizeof(server), "dns://%s%s%s:%u", six ? "[" : "",
 	         prefix_text(&endpoint->address, address), six ? "]" : "", endpoint->port);
-	return counter_table_row(counters, server, dns_name_text(zone, name));
+	return counter_table_row(counters, server, zone);
 }
 
 static int add_zone(struct plan_endpoint *endpoint, struct plan_block *block,
                     const struct dns_name *name, struct counter_table *counters, struct error *err)
 {
-	const struct counter_row *row = counters_of(counters, endpoint, name);
+	char text[DNS_NAME_TEXT_MAX];
+	const struct counter_row *row = counters_of(counters, endpoint, dns_name_text(name, text));
 	struct plan_zone *zones =
 		reallocarray(endpoint->zones, endpoint->zone_count + 1, sizeof(*zones));
 	if (zones)
@@ -144,6 +144,16 @@ static int add_zone(struct plan_endpoint *endpoint, struct plan_block *block,
 	return 0;
 }
 
+static int count_dropped(struct plan_endpoint *endpoint, struct counter_table *counters,
+                         struct error *err)
+{
+	const struct counter_row *row = counters_of(counters, endpoint, COUNTER_DROPPED);
+	if (!row)
+		return error_set(err, -ENOMEM, "no memory for an address");
+	endpoint->dropped = row->workers;
+	return 0;
+}
+
 static int add_block(struct plan *plan, struct plan_block *block, const struct prefix *addresses,
                      size_t address_count, struct counter_table *counters, struct error *err)
 {
@@ -151,7 +161,7 @@ static int add_block(struct plan *plan, struct plan_block *block, const struct p
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < address_count; i++) {
 		struct plan_endpoint *endpoint = get_endpoint(plan, &addresses[i], settings, err);
-		r = endpoint ? 0 : -E2BIG;
+		r = endpoint ? count_dropped(endpoint, counters, err) : -E2BIG;
 		for (size_t j = 0; r == 0 && j < settings->zone_count; j++)
 			r = add_zone(endpoint, block, &settings->zones[j], counters, err);
 	}

@@ -38,6 +38,7 @@ struct plan_endpoint {
 	const struct server_block *first; /* whose `timeouts` count for connections */
 	struct plan_zone *zones;          /* those with more labels first */
 	size_t zone_count;
+	struct zone_counters *const *dropped; /* of each worker: of queries of no zone */
 };
 
 struct plan {

@@ -86,6 +86,14 @@ static size_t refuse(struct serving *serving, enum refusal why, enum dns_ede ede
 	return reply_empty(serving, DNS_RCODE_REFUSED, false);
 }
 
+/* As CoreDNS counts what it refuses before it looks for a zone, or finds none. */
+static void count_dropped(struct serving *serving)
+{
+	const struct client *client = serving->client;
+	serving->counters = client->endpoint->dropped[serving->worker->index];
+	count_query(serving);
+}
+
 static size_t answer_malformed(struct serving *serving)
 {
 	static const uint16_t rcodes[] = {
@@ -95,6 +103,10 @@ static size_t answer_malformed(struct serving *serving)
 		[DNS_QUERY_BADVERS] = DNS_RCODE_BADVERS,
 	};
 	tally_add(&serving->worker->counters.malformed, 1);
+	if (serving->verdict == DNS_QUERY_REFUSED)
+		count_dropped(serving);
+	if (serving->verdict == DNS_QUERY_REFUSED || serving->verdict == DNS_QUERY_NOTIMP)
+		serving->form.ede = DNS_EDE_NOT_SUPPORTED;
 	return reply_empty(serving, rcodes[serving->verdict], false);
 }
 
@@ -350,9 +362,10 @@ static size_t answer(struct serving *serving)
 		return answer_malformed(serving);
 	if (probe_name_equal(&serving->query.name))
 		return reply_empty(serving, DNS_RCODE_NOERROR, false);
-	if (!serving->zone)
-		return refuse(serving, REFUSAL_ZONE, DNS_EDE_NOT_AUTHORITATIVE, NULL);
-	return answer_in_zone(serving);
+	if (serving->zone)
+		return answer_in_zone(serving);
+	count_dropped(serving);
+	return refuse(serving, REFUSAL_ZONE, DNS_EDE_NOT_AUTHORITATIVE, NULL);
 }
 
 static bool is_cached_zone(const struct serving *serving)
@@ -402,7 +415,7 @@ size_t serve_end(struct serving *serving, uint8_t *out, size_t room, struct zone
 	if (written == 0)
 		return 0;
 	*counted = serving->counters;
-	if (serving->counters && serving->zone->block->settings->log.present)
+	if (serving->counters && serving->zone && serving->zone->block->settings->log.present)
 		query_log(&serving->zone->block->settings->log, client, &serving->query, out,
 		          written, worker->now_us - client->received);
 	return written;

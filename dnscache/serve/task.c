@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dnscache/plugin/loadbalance.h"
+#include "dnscache/tell/errors_log.h"
 #include "dnscache/tell/query_log.h"
 #include "dnscache/serve/task_parts.h"
 
@@ -31,26 +32,19 @@ unsigned task_count(const struct worker *worker)
 	return worker->tasks->count;
 }
 
-static struct task **bucket_of(const struct task_table *table, const struct cache_key *key)
+struct task **task_bucket(const struct task_table *table, const struct cache_key *key)
 {
 	/* Bits that the cache does not use for its own buckets are as good as any. */
 	struct task *const *bucket = &table->buckets[key->hash >> 32 & (TASK_BUCKETS - 1)];
 	return (struct task **)(uintptr_t)bucket;
 }
 
-static bool is_key(const struct cache_key *a, const struct cache_key *b)
-{
-	return a->hash == b->hash && a->partition == b->partition && a->type == b->type &&
-	       a->flags == b->flags && a->name_length == b->name_length &&
-	       memcmp(a->name, b->name, a->name_length) == 0;
-}
-
 /* Only of the plan in force: who waits refers to the endpoint he came by, which a task keeps alive
  * no longer than its own plan. */
 static struct task *find_task(const struct worker *worker, const struct cache_key *key)
 {
-	struct task *task = *bucket_of(worker->tasks, key);
-	while (task && !(task->plan == worker->current && is_key(&task->key, key)))
+	struct task *task = *task_bucket(worker->tasks, key);
+	while (task && !(task->plan == worker->current && cache_key_equal(&task->key, key)))
 		task = task->next;
 	return task;
 }
@@ -92,7 +86,7 @@ static struct task *new_task(struct worker *worker, const struct plan_zone *zone
 	task->began = worker->now_us;
 	task->plan = worker->current;
 	task->plan->tasks++;
-	struct task **bucket = bucket_of(table, key);
+	struct task **bucket = task_bucket(table, key);
 	task->next = *bucket;
 	*bucket = task;
 	table->count++;
@@ -103,7 +97,7 @@ static struct task *new_task(struct worker *worker, const struct plan_zone *zone
 static void unlink_task(struct task *task)
 {
 	struct task_table *table = task->worker->tasks;
-	struct task **link = bucket_of(table, &task->key);
+	struct task **link = task_bucket(table, &task->key);
 	while (*link != task)
 		link = &(*link)->next;
 	*link = task->next;
@@ -228,8 +222,9 @@ bool task_refresh(struct worker *worker, const struct plan_zone *zone, const str
 		task = new_task(worker, zone, key, query);
 	if (!task)
 		return false;
+	unsigned following = worker->tasks->following;
 	ask_begin(task);
-	return true;
+	return worker->tasks->following == following;
 }
 
 static void note_end(struct task *task, bool failed)
@@ -334,16 +329,19 @@ static void keep(struct task *task, const struct dns_answer *answer)
 void task_done(struct task *task, const struct dns_answer *answer, enum count_source source)
 {
 	bool failed = answer->kind == DNS_KIND_FAILURE;
+	bool stale = failed && task->stale;
+	bool refreshing = failed && !task->waiters;
 	unlink_task(task);
 	note_end(task, failed);
-	if (failed && task->stale) {
-		tell_all(task, task->stale, true, COUNT_FROM_CACHE);
-	} else {
-		bool refreshing = failed && !task->waiters;
-		if (!refreshing)
-			keep(task, answer);
-		tell_all(task, answer, false, source);
+	if (task->zone->block->settings->debug)
+		debug_log(&task->asked, answer->rcode, count_source_names[source],
+		          task->worker->now_us - task->began);
+	if (!stale && !refreshing && !task->kept) {
+		keep(task, answer);
+		task->kept = true;
 	}
+	task_land(task, answer, source);
+	tell_all(task, stale ? task->stale : answer, stale, stale ? COUNT_FROM_CACHE : source);
 	drop_stale(task);
 	/* The worker frees it, but not under the feet of its forwarder. */
 	task->plan->tasks--;

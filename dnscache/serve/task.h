@@ -4,7 +4,8 @@
 
 /*
  * A question that is being asked, and everybody who waits for its answer: identical questions are
- * one task (the key of the cache says what is identical). Of a worker; bounded in number.
+ * one task (the key of the cache says what is identical). Of a worker; bounded in number. Of the
+ * tasks that several workers have for one question, one asks upstream, the others follow it.
  */
 
 #include "dnscache/cache/cache.h"
@@ -33,12 +34,20 @@ enum task_start {
 enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
                           const struct cache_key *key, const struct dns_query *query,
                           const struct client *client, bool stale);
-/* Nobody waits: the cached answer is made new. Returns false and does nothing where that is being
- * done already, or has failed a short while ago (RFC 8767 §5). */
+/* Nobody waits: the cached answer is made new. Returns false and asks nothing where that is being
+ * done already, by any worker, or has failed a short while ago (RFC 8767 §5). */
 bool task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
                   const struct dns_query *query);
 
 void task_tick(struct worker *worker); /* answers stale what waits too long */
+
+/* task_follow.c: what other workers say of the questions that this one follows. */
+void task_news(struct worker *worker);
+/* Says that this worker lives, and asks what others who don't have not asked to the end. */
+void task_follow_tick(struct worker *worker);
+/* They are given up. */
+void task_follow_end(struct worker *worker);
+
 bool task_failed_lately(const struct worker *worker, const struct cache_key *key);
 unsigned task_count(const struct worker *worker);
 

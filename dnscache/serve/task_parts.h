@@ -3,9 +3,10 @@
 #define PODSG_DNS_TASK_PARTS_H
 
 /* The inside of tasks: who waits (task.c), and the way of a question through the plugins to an
- * answer (ask.c). */
+ * answer (ask.c), unless another worker has gone it already (task_follow.c). */
 
 #include "dnscache/plugin/rewrite.h"
+#include "dnscache/serve/flights.h"
 #include "dnscache/serve/worker_parts.h"
 #include "dnscache/wire/reply.h"
 
@@ -44,6 +45,13 @@ struct task {
 	uint64_t began;                /* microseconds */
 	char remote[INET6_ADDRSTRLEN]; /* who asked first; for templates */
 	bool tcp;                      /* so did the first client come */
+	bool kept;                     /* the answer is in the cache, if it may be */
+	bool flies;                    /* it asks, and other workers may follow it */
+	bool following;                /* it does not ask: another worker does */
+	bool ours_alone;               /* it failed for a reason that others need not have */
+	struct flight flight;
+	uint64_t follow_until; /* milliseconds; then it looks whether that worker lives */
+	struct task *after;    /* in a list of some that follow */
 	enum task_stage stage;
 	enum count_source source;
 	struct arena *arena;       /* of all that is made of messages; NULL: nothing yet */
@@ -53,6 +61,7 @@ struct task {
 struct task_table {
 	struct task *buckets[TASK_BUCKETS];
 	unsigned count;
+	unsigned following;     /* tasks that do */
 	unsigned stale_waiting; /* tasks with a stale answer that nobody was told yet */
 	unsigned waiter_count;
 	struct {
@@ -63,6 +72,17 @@ struct task_table {
 
 /* ask.c: asks; ends with task_done(), now or later. */
 void ask_begin(struct task *task);
+/* Of a task that has begun: with its question as it stands. */
+void ask_upstream(struct task *task);
+void ask_give_up(struct task *task);
+
+struct task **task_bucket(const struct task_table *table, const struct cache_key *key);
+
+/* task_follow.c: before the first question goes upstream. Returns false: it doesn't; somebody else
+ * asks, or the answer has come meanwhile and the task is gone. */
+bool task_take_off(struct task *task);
+/* Those who follow are told; what is to be kept is kept. */
+void task_land(struct task *task, const struct dns_answer *answer, enum count_source source);
 
 /* task.c: everybody who waits is told, the answer is kept if it may be. answer: in somebody's
  * arena. The task is gone then. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,7 +25,8 @@ struct tcp_connection {
 	struct client client;      /* of every query on it, but for the time */
 	uint8_t *buffer;
 	size_t size, room;
-	size_t unsent;       /* bytes of answers that the kernel has not taken */
+	size_t unsent;       /* bytes of answers that the kernel has not taken whole */
+	size_t unread;       /* likewise, and those the client has not taken, at the last tick */
 	unsigned references; /* queries that wait */
 	bool paused;         /* not read: too much is unanswered or unsent */
 	bool ended;          /* the client sends no more */
@@ -398,20 +401,40 @@ int tcp_connection_open(struct worker *worker, int fd, struct listener *listener
 	return r;
 }
 
-static uint32_t idle_limit(const struct tcp_connection *connection)
+/* Whether nothing has happened for as long as that; less long when connections run short. */
+static bool rests(const struct tcp_connection *connection, uint64_t now, uint32_t limit)
 {
 	const struct tcp_table *table = connection->worker->connections;
-	uint32_t idle = connection->client.endpoint->first->timeouts.idle;
-	return table->count > table->most / 4 * 3 && idle > PRESSED_IDLE ? PRESSED_IDLE : idle;
+	if (table->count > table->most / 4 * 3 && limit > PRESSED_IDLE)
+		limit = PRESSED_IDLE;
+	return now - connection->active > limit;
 }
 
 /* Whoever writes a byte now and then is not busy, nor is who doesn't read its answers. */
-static bool is_idle(const struct tcp_connection *connection, uint64_t now)
+static bool is_over(const struct tcp_connection *connection, uint64_t now)
 {
-	uint32_t read = connection->client.endpoint->first->timeouts.read;
-	bool late = connection->begun > 0 && !connection->paused && now - connection->begun > read;
+	const struct server_block *block = connection->client.endpoint->first;
+	bool late = connection->begun > 0 && !connection->paused &&
+	            now - connection->begun > block->timeouts.read;
+	if (connection->unsent > 0 && rests(connection, now, block->timeouts.write))
+		return true;
 	return connection->references == 0 &&
-	       (late || now - connection->active > idle_limit(connection));
+	       (late || (connection->unsent == 0 && rests(connection, now, block->timeouts.idle)));
+}
+
+/* A client that reads slowly is one that reads. The kernel takes more in large pieces only, and may
+ * hold megabytes meanwhile. */
+static void watch_reading(struct tcp_connection *connection)
+{
+	int fd, held;
+	if (connection->unsent == 0 || uv_fileno((uv_handle_t *)&connection->handle, &fd) < 0 ||
+	    ioctl(fd, SIOCOUTQ, &held) < 0)
+		return;
+	size_t unread =
+		uv_stream_get_write_queue_size((uv_stream_t *)&connection->handle) + (size_t)held;
+	if (unread < connection->unread)
+		note_activity(connection);
+	connection->unread = unread;
 }
 
 void tcp_tick(struct worker *worker)
@@ -421,7 +444,8 @@ void tcp_tick(struct worker *worker)
 	for (struct tcp_connection *connection = worker->connections->oldest; connection;
 	     connection = next) {
 		next = connection->next;
-		if (is_idle(connection, now))
+		watch_reading(connection);
+		if (is_over(connection, now))
 			close_connection(connection);
 	}
 }

@@ -218,6 +218,7 @@ static void wake_cb(uv_async_t *async)
 	struct worker *worker = async->data;
 	worker_clock(worker);
 	take_orders(worker);
+	task_news(worker);
 	begin_to_stop(worker);
 	stop_when_done(worker);
 }
@@ -228,6 +229,7 @@ static void tick_cb(uv_timer_t *timer)
 	worker_clock(worker);
 	tally_add(&worker->counters.ticks, 1);
 	task_tick(worker);
+	task_follow_tick(worker);
 	tcp_tick(worker);
 	ports_tick(worker);
 	if (worker->index == 0)
@@ -251,6 +253,8 @@ static void worker_end(struct worker *worker)
 	for (int i = 0; i < 2; i++)
 		for (struct worker_plan *plan = plans[i]; plan; plan = i ? plan->next : NULL)
 			close_forwarders(worker, plan);
+	task_follow_end(worker);
+	flights_leave(worker->shared->flights, worker->index);
 	tcp_close_all(worker);
 	uv_close((uv_handle_t *)&worker->wake, NULL);
 	uv_close((uv_handle_t *)&worker->tick, NULL);
@@ -269,10 +273,18 @@ static void worker_end(struct worker *worker)
 	permissions_leave(worker->permissions);
 }
 
+static void wake(void *context)
+{
+	struct worker *worker = context;
+	(void)uv_async_send(&worker->wake);
+}
+
 static void *worker_main(void *context)
 {
 	struct worker *worker = context;
 	worker_clock(worker);
+	flights_join(worker->shared->flights, worker->index, wake, worker);
+	flights_beat(worker->shared->flights, worker->index, worker->now_us / 1000);
 	take_orders(worker);
 	(void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 	worker_end(worker);

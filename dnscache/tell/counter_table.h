@@ -9,6 +9,7 @@
 
 #define COUNTER_ROWS_MAX 4096
 #define COUNTER_SERVER_MAX 64
+#define COUNTER_DROPPED "dropped" /* what CoreDNS calls the zone of queries that are of none */
 
 struct counter_row {
 	char server[COUNTER_SERVER_MAX]; /* "dns://169.254.20.10:53" */

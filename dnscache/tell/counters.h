@@ -67,6 +67,8 @@ struct zone_counters {
 	tally_value cache_stale;
 	tally_value dns64_translated;
 	tally_value template_matches[COUNT_TYPES];
+	tally_value template_failures[COUNT_TYPES];        /* not expanded */
+	tally_value template_record_failures[COUNT_TYPES]; /* to no record */
 };
 
 enum refusal {

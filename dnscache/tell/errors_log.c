@@ -80,6 +80,16 @@ void errors_log(const struct server_block *block, const struct dns_question *que
 	          log_quote(why, quoted, sizeof(quoted)));
 }
 
+void debug_log(const struct dns_question *question, uint16_t rcode, const char *source,
+               uint64_t took)
+{
+	char name[DNS_NAME_TEXT_MAX], type[DNS_NUMBER_TEXT_MAX], code[DNS_NUMBER_TEXT_MAX];
+	log_event(LOG_LEVEL_DEBUG, "question-answered",
+	          "name=%s type=%s rcode=%s by=%s milliseconds=%.1f",
+	          dns_name_text(&question->name, name), dns_type_text(question->type, type),
+	          dns_rcode_text(rcode, code), source[0] ? source : "podsg", (double)took / 1000);
+}
+
 static void end(struct pending *pending)
 {
 	char quoted[TEXT_MAX * 2];

@@ -14,4 +14,8 @@ void errors_log(const struct server_block *block, const struct dns_question *que
 /* Says what was consolidated in times that are over; now and then, from one thread. */
 void errors_log_settle(void);
 
+/* `debug`: of a question that is answered, after so many microseconds. */
+void debug_log(const struct dns_question *question, uint16_t rcode, const char *source,
+               uint64_t took);
+
 #endif

@@ -34,6 +34,22 @@ static size_t zone_labels(const struct zone_sum *sum, struct sample_label *label
 	return 3;
 }
 
+/* Queries of no zone. */
+static bool is_dropped(const struct zone_sum *sum)
+{
+	return strcmp(sum->row->zone, COUNTER_DROPPED) == 0;
+}
+
+static bool is_used(const struct zone_sum *sum)
+{
+	uint64_t requests = 0;
+	for (int p = 0; p < COUNT_PROTOCOLS; p++)
+		for (int f = 0; f < COUNT_FAMILIES; f++)
+			for (unsigned t = 0; t < COUNT_TYPES; t++)
+				requests += tally_read(&sum->counters.requests[p][f][t]);
+	return requests > 0;
+}
+
 static void expose_requests(FILE *out, const struct zone_sum *sum)
 {
 	struct sample_label labels[6];
@@ -105,7 +121,8 @@ static void expose_cache(FILE *out, const char *name, const struct zone_sum *sum
 	                                 {"zones", sum->row->zone},
 	                                 {"view", ""},
 	                                 {"type", type}};
-	expose_sample(out, name, labels, type ? 4 : 3, (double)value);
+	if (!is_dropped(sum))
+		expose_sample(out, name, labels, type ? 4 : 3, (double)value);
 }
 
 static void expose_hits(FILE *out, const struct zone_sum *sum)
@@ -245,18 +262,35 @@ static void expose_plugins(FILE *out, const struct plan *plan, const struct zone
 		}
 }
 
-static void expose_templates(FILE *out, const struct zone_sum *sum)
+static void expose_by_type(FILE *out, const char *name, const struct zone_sum *sum,
+                           const tally_value *values)
 {
 	struct sample_label labels[5];
 	size_t count = zone_labels(sum, labels);
 	labels[count] = (struct sample_label){"class", "IN"};
 	for (unsigned t = 0; t < COUNT_TYPES; t++) {
-		uint64_t value = tally_read(&sum->counters.template_matches[t]);
+		uint64_t value = tally_read(&values[t]);
 		labels[count + 1] = (struct sample_label){"type", count_type_name(t)};
 		if (value > 0)
-			expose_sample(out, "coredns_template_matches_total", labels, count + 2,
-			              (double)value);
+			expose_sample(out, name, labels, count + 2, (double)value);
 	}
+}
+
+static void expose_template_matches(FILE *out, const struct zone_sum *sum)
+{
+	expose_by_type(out, "coredns_template_matches_total", sum, sum->counters.template_matches);
+}
+
+static void expose_template_failures(FILE *out, const struct zone_sum *sum)
+{
+	expose_by_type(out, "coredns_template_template_failures_total", sum,
+	               sum->counters.template_failures);
+}
+
+static void expose_record_failures(FILE *out, const struct zone_sum *sum)
+{
+	expose_by_type(out, "coredns_template_rr_failures_total", sum,
+	               sum->counters.template_record_failures);
 }
 
 /* By server alone: the zones of one add up. */
@@ -282,12 +316,16 @@ static void expose_translated(FILE *out, const struct zone_sum *sums, size_t cou
 
 void metrics_zones(FILE *out, const struct metrics_view *view)
 {
-	size_t count = counter_table_count(view->counters);
-	struct zone_sum *sums = calloc(count + 1, sizeof(*sums));
+	size_t rows = counter_table_count(view->counters);
+	size_t count = 0;
+	struct zone_sum *sums = calloc(rows + 1, sizeof(*sums));
 	if (!sums)
 		return;
-	for (size_t i = 0; i < count; i++)
-		sum_row(view, i, &sums[i]);
+	for (size_t i = 0; i < rows; i++) {
+		sum_row(view, i, &sums[count]);
+		if (!is_dropped(&sums[count]) || is_used(&sums[count]))
+			count++;
+	}
 	each_zone(out, sums, count, "coredns_dns_requests_total", "counter", "Queries.",
 	          expose_requests);
 	each_zone(out, sums, count, "coredns_dns_responses_total", "counter",
@@ -301,7 +339,11 @@ void metrics_zones(FILE *out, const struct metrics_view *view)
 	each_zone(out, sums, count, "coredns_dns_do_requests_total", "counter", "Queries with DO.",
 	          expose_dnssec_ok);
 	each_zone(out, sums, count, "coredns_template_matches_total", "counter",
-	          "Questions that a template answered.", expose_templates);
+	          "Questions that a template was for.", expose_template_matches);
+	each_zone(out, sums, count, "coredns_template_template_failures_total", "counter",
+	          "Templates that could not be expanded.", expose_template_failures);
+	each_zone(out, sums, count, "coredns_template_rr_failures_total", "counter",
+	          "Templates that became no record.", expose_record_failures);
 	expose_translated(out, sums, count);
 	expose_cache_families(out, sums, count);
 	expose_cache_size(out, view);

@@ -237,7 +237,8 @@ def measure(tools, table):
             bench.compare(servers)
             measured = {server.name: dnsperf(bench, server) for server in servers
                         if isinstance(server, (Podsg, Unbound))}
-        starts = [first_answer(bench, FIRST_PORT + 100 + number) for number in range(STARTS)]
+        with dns_servers.prompt():
+            starts = [first_answer(bench, FIRST_PORT + 100 + number) for number in range(STARTS)]
         sizes = {kind.name: resident(bench, kind, FIRST_PORT + 200)
                  for kind in (Podsg, Unbound) if not kind.missing()}
     table.add("DNS: CPU seconds of the server for a million queries", cpu_rows(bench))

@@ -38,6 +38,8 @@ except ImportError:
 
 from upstream import Upstream  # noqa: E402
 
+UDP_QUEUE = 4 << 20  # bytes; the usual one takes 250 small answers
+SO_RCVBUFFORCE = 33
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
 SANITIZED = os.path.join(BUILD, "asan", "podsg-dnscache")
 PLAIN = os.path.join(BUILD, "podsg-dnscache")
@@ -133,6 +135,11 @@ def receive_framed(connection):
     return receive_all(connection, size)
 
 
+def asked_in(wire):
+    """The name in a message's question."""
+    return dns.message.from_wire(wire).question[0].name.to_text(omit_final_dot=True)
+
+
 def framed(wire):
     return struct.pack("!H", len(wire)) + wire
 
@@ -167,10 +174,21 @@ class Client:
             except (TimeoutError, ConnectionRefusedError):
                 return None
 
+    def burst(self, *queries):
+        """Sends all of them before it reads; the answers, in their order."""
+        with self.socket() as made:
+            for one in queries:
+                made.send(one.to_wire())
+            replies = [Answer(made.recv(65535), 0) for _ in queries]
+        by_id = {answer.message.id: answer for answer in replies}
+        return [by_id[one.id] for one in queries]
+
     def flood(self, wires, pause=0.0, burst=50, patience=8):
         """Sends all of them from one port, and returns what comes back until nothing does."""
         replies = []
         with self.socket() as made:
+            with contextlib.suppress(PermissionError):
+                made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, UDP_QUEUE)
             made.settimeout(patience)
 
             def read():
@@ -247,11 +265,19 @@ class Daemon:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=err, preexec_fn=self.preexec)
         wait_for(self._runs, "podsg-dnscache runs", timeout=30)
+        wait_for(self._has_page, "the page of its metrics is open", timeout=30)
 
     def _runs(self):
         if self.process.poll() is not None:
             raise tap.Failure(f"podsg-dnscache ended at once:\n{self.said}")
         return os.path.exists(self.path("pid"))
+
+    def _has_page(self):
+        """It is opened a little later."""
+        with contextlib.suppress(OSError):
+            socket.create_connection((address(1), PORT + 10000), timeout=1).close()
+            return True
+        return False
 
     def signal(self, number):
         self.process.send_signal(number)

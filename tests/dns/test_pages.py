@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """What podsg-dnscache tells of itself over HTTP: metrics, health, readiness."""
 
 import contextlib
@@ -111,6 +112,24 @@ class Case:
         for what, (measured, wanted) in expected.items():
             equal(measured, wanted, what)
 
+    def dropped(self):
+        """What CoreDNS refuses before it looks for a zone, or finds none."""
+        here, there = SERVER, SERVER.replace(place.address(1), place.address(5))
+        page = self.daemon.get("/metrics")[1]
+        check('zone="dropped"' not in page, "before there was one")
+        equal(self.client.ask("version.bind", "TXT", klass="CH").rcode, "REFUSED", "another class")
+        elsewhere = place.Client(place.address(5))
+        for tcp in (False, True):
+            equal(elsewhere.ask("x.elsewhere", "MX", tcp=tcp).rcode, "REFUSED", "another zone")
+        for server, times, kind in ((here, 1, "TXT"), (there, 2, "MX")):
+            zone = {"server": server, "zone": "dropped"}
+            equal(self.metric("coredns_dns_requests_total", type=kind, **zone), times, "requests")
+            equal(self.metric("coredns_dns_responses_total", rcode="REFUSED", **zone), times,
+                  "responses")
+            equal(self.metric("coredns_dns_request_duration_seconds_count", **zone), times,
+                  "durations")
+        check('zones="dropped"' not in self.daemon.get("/metrics")[1], "the cache's")
+
     def upstreams(self):
         to = {"to": self.up.place}
         asked = len(self.up.questions())
@@ -173,7 +192,7 @@ class Case:
     def health_duration(self):
         """A second a probe of each address; an answer takes far less."""
         name = "coredns_health_request_duration_seconds"
-        wait_for(lambda: self.metric(name + "_count") >= 2, "probes are counted")
+        wait_for(lambda: self.metric(name + "_count") >= 2, "probes are counted", timeout=place.PATIENCE)
         count, quick = (self.metric(name + "_count"),
                         self.metric(name + "_bucket", le="0.25"))
         check(quick > 0 and count >= quick, f"{quick} of {count} in 0.25 s")
@@ -188,9 +207,9 @@ class Case:
         """/health is about answers, not about a port that is open."""
         health = "/health", HEALTH_PORT
         with Stopped(threads_of(self.daemon)[0]):
-            wait_for(lambda: "worker 0" in self.daemon.get(*health)[1], "it is said", timeout=9)
+            wait_for(lambda: "worker 0" in self.daemon.get(*health)[1], "it is said", timeout=20)
             equal(self.daemon.get(*health)[0], 503, "status")
-        wait_for(lambda: self.daemon.get(*health)[0] == 200, "it is well again", timeout=10)
+        wait_for(lambda: self.daemon.get(*health)[0] == 200, "it is well again", timeout=20)
         equal(self.client.ask("well.test").rcode, "NOERROR", "rcode")
 
 
@@ -241,6 +260,7 @@ def slow_scraper(up):
 
 
 CASES = (
+    ("queries of no zone have a zone of their own on the page", Case.dropped),
     ("the numbers after a known sequence", Case.known_sequence),
     ("upstreams are counted by address", Case.upstreams),
     ("what is malformed and what is dropped is counted", Case.malformed),
@@ -259,7 +279,9 @@ def main():
         corefile = (place.block(".", "cache 300", f"health {own}:{HEALTH_PORT}",
                                 f"ready {own}:{READY_PORT}", f"prometheus {own}:{OWN_PORT}",
                                 f"forward . {up.place}")
-                    + place.block("counted", "cache 300", f"forward . {up.place}"))
+                    + place.block("counted", "cache 300", f"forward . {up.place}")
+                    + place.block("only", "cache 300", f"forward . {up.place}",
+                                  bind=place.address(5)))
         with place.running(program, corefile, workers=2) as daemon:
             for name, function in CASES:
                 program.case(name, function, Case(up, daemon))

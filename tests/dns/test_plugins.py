@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """What a Corefile's plugins do to queries and answers, and what podsg-dnscache logs of them."""
 
 import re
@@ -57,6 +58,15 @@ class Case:
         equal(self.up.questions("ip-10-1-2-3.templated"), [], "questions upstream")
         equal(self.daemon.metric("coredns_template_matches_total", zone="templated.", type="A"),
               1, "counted")
+
+    def template_fails(self):
+        for name, text, metric in (
+                ("words.failed", "to no record", "coredns_template_rr_failures_total"),
+                ("many.groups.failed", "in it", "coredns_template_template_failures_total")):
+            answer = self.client.ask(name, "AAAA")
+            equal((answer.rcode, answer.ede), ("SERVFAIL", [0]), text)
+            equal(self.daemon.metric(metric, zone="failed.", type="AAAA"), 1, metric)
+        equal(self.daemon.metric("coredns_template_matches_total", zone="failed."), 2, "matches")
 
     def template_falls_through(self):
         equal(self.client.ask("other.templated").data, ["192.0.2.1"], "what does not match")
@@ -162,13 +172,24 @@ class Case:
         check(re.search(r'event=question-failed name=loop\.failing\. type=AAAA why="[^"]+"',
                         self.daemon.said), "not with name, type and reason")
 
+    def debug(self):
+        """Of the questions of its block, each once; of others none."""
+        for _ in range(2):
+            self.client.ask("a.debugged")
+        self.client.ask("b.logged")
+        wait_for(lambda: "name=a.debugged. " in self.daemon.said, "it is said")
+        line, = re.findall(r".*name=a\.debugged\. .*", self.daemon.said)
+        check(re.fullmatch(r"level=debug event=question-answered name=a\.debugged\. type=A "
+                           r"rcode=NOERROR by=forward milliseconds=\d+\.\d", line), line)
+        check("name=b.logged." not in self.daemon.said, "a question of another block")
+
     def errors_consolidated(self):
         for i in range(20):
             name = f"l{i}.consolidated"
             self.up.on(name, says("@ 300 CNAME r.test.", f"r.test. 300 CNAME {name}."))
             self.client.ask(name)
         wait_for(lambda: "event=questions-failed" in self.daemon.said, "the sum is said",
-                 timeout=20)
+                 timeout=30)
         line, = re.findall(r".*event=questions-failed.*", self.daemon.said)
         check("level=error" in line and "count=20" in line, line)
         check("name=l1.consolidated" not in self.daemon.said, "each is said, too")
@@ -182,6 +203,7 @@ CASES = (
     ("rewrite ttl", Case.rewrite_ttl),
     ("template answers", Case.template_answers),
     ("template falls through", Case.template_falls_through),
+    ("template fails: SERVFAIL, and counted by why", Case.template_fails),
     ("template denies", Case.template_denies),
     ("hosts answers from file and Corefile, and falls through", Case.hosts),
     ("hosts answers PTR", Case.hosts_reverse),
@@ -193,6 +215,7 @@ CASES = (
     ("log has formats of one's own", Case.log_format),
     ("log has classes", Case.log_classes),
     ("errors says name, type and why", Case.errors),
+    ("debug says each question that was asked", Case.debug),
     ("errors consolidate says a number once", Case.errors_consolidated),
 )
 
@@ -214,6 +237,10 @@ def corefile(up, hosts):
             'answer "{{ .Name }} 60 IN A '
             '{{ .Group.a }}.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"',
             "fallthrough", "}", forward)
+        + place.block("failed", "template IN ANY failed {", r'match "^words\.failed\.$"',
+                      'answer "{{ .Name }} are no record"', "fallthrough", "}",
+                      "template IN ANY failed {", r'match "(.*)\.groups\.failed\.$"',
+                      'answer "{{ .Name }} 60 IN AAAA ::{{ parseInt .Name 10 8 }}"', "}")
         + place.block("denied", "template IN ANY denied {", "rcode NXDOMAIN",
                       'authority "denied. 60 IN SOA ns.denied. root.denied. 1 60 60 60 60"', "}")
         + place.block(f"hosted.test:{place.PORT} 2.0.192.in-addr.arpa",
@@ -225,7 +252,8 @@ def corefile(up, hosts):
         + place.block("formatted", 'log . "{type} {name} said {rcode} by {proto}"', forward)
         + place.block("errorsonly", "log . {", "class error", "}", forward)
         + place.block("failing", "errors", forward)
-        + place.block("consolidated", "errors {", 'consolidate 3s ".* chain of CNAMEs .*" error',
+        + place.block("debugged", "cache 300", "debug", forward)
+        + place.block("consolidated", "errors {", 'consolidate 8s ".* chain of CNAMEs .*" error',
                       "}", forward))
 
 

@@ -106,13 +106,16 @@ class Case:
     def notimp(self):
         for opcode in (1, 2, 3, 4, 5, 6, 15):
             equal(self.rcode_of(header(flags=opcode << 11) + QUESTION), 4, f"opcode {opcode}")
+        wire = self.client.send(header(flags=4 << 11, additionals=1) + QUESTION + OPT)
+        equal(place.Answer(wire, 0).ede, [21], "EDE")
 
     def other_class(self):
         for klass in ("CH", "HS", "ANY"):
             name = "version.bind" if klass == "CH" else "class.test"
             equal(self.client.ask(name, "TXT", klass=klass).rcode, "REFUSED", klass)
         for kind in ("AXFR", "TYPE249", "TYPE0"):
-            equal(self.client.ask("class.test", kind).rcode, "REFUSED", kind)
+            answer = self.client.ask("class.test", kind)
+            equal((answer.rcode, answer.ede), ("REFUSED", [21]), kind)
 
     def silence(self):
         for what, wire in {"an answer": header(flags=0x8180) + QUESTION,

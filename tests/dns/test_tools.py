@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """
 podsg-dnscache between other people's programs: the test server ldns-testns behind it, dig and kdig
 in front, the Corefile of packaging/examples, and a kube-dns ConfigMap that changes.
@@ -121,20 +122,21 @@ class Case:
             return int(re.search(r"www\.tools\.test\.\s+(\d+)\s+IN\s+A", dig("www.tools.test"))[1])
         first = ttl()
         time.sleep(1.2)
-        check(first - 3 <= ttl() < first, "the TTL does not count down")
+        check(first - 20 <= ttl() < first, "the TTL does not count down")
 
     def truncated(self):
         text = dig("big.tools.test", "TXT")
         check('"over TCP"' in text, text)
 
     def slow(self):
-        """The server takes one question after the other: it is asked once, or it would take 4 s."""
-        began = time.monotonic()
+        """The server takes a second for each question: it is asked once."""
+        before = self.daemon.metric("coredns_forward_requests_total")
         argv = ["dig", f"@{place.address(1)}", "-p", str(place.PORT), "+tries=1", "slow.tools.test"]
         asking = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(4)]
         for process in asking:
             check("192.0.2.12" in process.communicate(timeout=20)[0], "no answer")
-        check(time.monotonic() - began < 3, "one after the other")
+        equal(self.daemon.metric("coredns_forward_requests_total") - before, 1,
+              "questions upstream")
 
     def cookies(self):
         text = dig("www.tools.test", "A", "+cookie")
@@ -218,8 +220,9 @@ def how_much_is_logged(up):
     for flag, expected in (("-quiet", (0, 0)), ("-quiet=false", (1, 0)), ("--debug", (1, 1))):
         with place.Daemon(place.block(".", f"forward . {up.place}"), options=[flag]) as daemon:
             daemon.client.ask("logged.test")
-            wait_for(lambda: os.path.exists(daemon.path("pid")), "it runs")
-            time.sleep(0.1)
+            for level, wanted in zip(("level=info", "level=debug"), expected):
+                if wanted:
+                    wait_for(lambda: level in daemon.said, f"{flag}: {level}")
             said = daemon.said
         equal(("level=info" in said, "level=debug" in said), expected, flag)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """podsg-dnscache and servers behind it that fail, lie, break off and send questions back."""
 
 import socket
@@ -11,7 +12,7 @@ import place
 from place import check, dns, query
 from lab import tap
 from lab.tap import equal, wait_for
-from upstream import (by_protocol, each, hangs_up, later, mutated, plain_answer, raw, says,
+from upstream import (Gate, by_protocol, each, hangs_up, later, mutated, plain_answer, raw, says,
                       silent, truncated, wrong_id, wrong_question)
 
 GOOD = "@ 300 A 192.0.2.1"
@@ -34,11 +35,12 @@ class Case:
         equal([asked.tcp for asked in self.up.questions("tc.test")], [False, True], "by TCP")
 
     def truncated_and_no_tcp(self):
-        self.up.on("tconly.test", by_protocol(truncated(), hangs_up()))
+        """In a zone of its own: questions of one zone share connections, and their ends."""
+        self.up.on("a.tconly", by_protocol(truncated(), hangs_up()))
         for _ in range(2):
-            answer = self.client.ask("tconly.test")
+            answer = self.client.ask("a.tconly")
             equal((answer.rcode, answer.has(TC), answer.data), ("NOERROR", True, []), "answer")
-        equal(len([a for a in self.up.questions("tconly.test") if not a.tcp]), 2,
+        equal(len([a for a in self.up.questions("a.tconly") if not a.tcp]), 2,
               "questions upstream: TC is not kept")
 
     def ports_and_ids(self):
@@ -93,7 +95,8 @@ class Case:
         equal(sorted(wire[:2] for wire in replies), sorted(wire[:2] for wire in wires), "ids")
         check(all(wire[2] & 0x80 for wire in replies), "a reply without QR")
         self.up.on("*.mutated.test", says(GOOD))
-        equal(self.client.ask("after.mutated.test").data, ["192.0.2.1"], "afterwards")
+        wait_for(lambda: self.client.ask(f"{time.monotonic_ns()}.mutated.test").data
+                 == ["192.0.2.1"], "all is well afterwards", timeout=place.PATIENCE)
 
     def scrubbed(self):
         self.up.on("alias.test", says("@ 300 CNAME real.test.", "real.test. 300 A 192.0.2.7",
@@ -140,7 +143,7 @@ class Case:
     def pipelined_out(self):
         """Thirty questions on one connection, the first answered last."""
         for i in range(30):
-            self.up.on(f"p{i}.forced", later(1.5 - i * 0.05, says(f"@ 300 A 192.0.2.{i}")))
+            self.up.on(f"p{i}.forced", later((30 - i) * 0.02, says(f"@ 300 A 192.0.2.{i}")))
         wires = [query(f"p{i}.forced").to_wire() for i in range(30)]
         with self.client.socket() as made:
             for wire in wires:
@@ -156,7 +159,7 @@ class Case:
         """The connection ends with a question on it: another one is made."""
         self.up.on("broken.forced", hangs_up(), says(GOOD))
         answer = self.client.ask("broken.forced")
-        equal((answer.data, answer.took < 3), (["192.0.2.1"], True), "answer in time")
+        equal((answer.data, answer.took < 5), (["192.0.2.1"], True), "answer in time")
 
     def half_open(self):
         """Accepts, and says nothing for ever."""
@@ -166,7 +169,7 @@ class Case:
             server.listen(16)
             answer = self.client.ask("a.halfopen")
             equal(answer.rcode, "SERVFAIL", "rcode")
-            check(answer.took < 9, f"told after {answer.took:.1f} s")
+            check(answer.took < 12, f"told after {answer.took:.1f} s")
 
     def dead_is_passed_over(self):
         """The first of two does not exist."""
@@ -182,10 +185,10 @@ class Case:
         first = self.client.ask("first.silent")
         equal(first.data, ["192.0.2.3"], "answer of the second")
         wait_for(lambda: self.client.ask(f"{time.monotonic_ns()}.silent").took < 1,
-                 "questions no longer wait", timeout=15)
+                 "questions no longer wait", timeout=30)
         self.ups[4].default = says("@ 300 A 192.0.2.4")
         wait_for(lambda: self.client.ask(f"{time.monotonic_ns()}.silent").data == ["192.0.2.4"],
-                 "the first is asked again", timeout=15)
+                 "the first is asked again", timeout=30)
 
     def sequential(self):
         for i in range(10):
@@ -206,6 +209,14 @@ class Case:
         self.ups[3].on("b.failover", says(rcode="NXDOMAIN"))
         equal(self.client.ask("b.failover").rcode, "NXDOMAIN", "what is no failure stays")
 
+    def unreachable(self):
+        """Port unreachable, at once and for good, is another thing than silence."""
+        answer = self.client.ask("a.unreachable")
+        equal((answer.rcode, answer.ede, answer.ede_text),
+              ("SERVFAIL", [23], "upstream cannot be reached"), "answer")
+        again = self.client.ask("a.unreachable")
+        equal((again.rcode, 13 in again.ede, 23 in again.ede), ("SERVFAIL", True, True), "kept")
+
     def failfast(self):
         wait_for(lambda: self.client.ask(f"{time.monotonic_ns()}.failfast").took < 0.5,
                  "SERVFAIL at once", timeout=30)
@@ -219,13 +230,17 @@ class Case:
         equal(self.client.ask("a.longest").data, ["192.0.2.3"], "forward .")
 
     def max_concurrent(self):
-        self.ups[3].on("*.bounded", later(1, says(GOOD)))
+        gate = Gate(says(GOOD))
+        self.ups[3].on("*.bounded", gate)
         wires = [query(f"{i}.bounded").to_wire() for i in range(6)]
         with self.client.socket() as made:
             for wire in wires:
                 made.send(wire)
-            rcodes = sorted(place.Answer(made.recv(4096), 0).rcode for _ in wires)
-        equal(rcodes, ["NOERROR"] * 2 + ["SERVFAIL"] * 4, "rcodes with max_concurrent 2")
+            rcodes = [place.Answer(made.recv(4096), 0).rcode for _ in wires[2:]]
+            equal(rcodes, ["SERVFAIL"] * 4, "rcodes with max_concurrent 2")
+            gate.open()
+            rcodes = [place.Answer(made.recv(4096), 0).rcode for _ in wires[:2]]
+            equal(rcodes, ["NOERROR"] * 2, "rcodes of the two")
 
     def loop(self):
         """A server that sends everything back here, and stops to."""
@@ -247,10 +262,10 @@ class Case:
         def asks():
             return self.client.ask(f"{time.monotonic_ns()}.looped")
         wait_for(lambda: self.daemon.metric("podsg_dns_forwarding_loop") == 1, "a loop is found",
-                 timeout=10)
+                 timeout=30)
         answer = asks()
         equal((answer.rcode, answer.ede), ("SERVFAIL", [22]), "while it loops")
-        check(answer.took < 1, f"told after {answer.took:.1f} s")
+        check(answer.took < 4, f"told after {answer.took:.1f} s")
         check("loop-found" in self.daemon.said, "nothing is said")
         equal(self.client.ask("unlooped.test").rcode, "NOERROR", "other zones")
         looping.clear()
@@ -283,6 +298,7 @@ CASES = (
     ("policy round_robin", Case.round_robin),
     ("policy random", Case.at_random),
     ("failover by rcode", Case.failover),
+    ("an upstream that is not there is SERVFAIL with EDE 23", Case.unreachable),
     ("failfast_all_unhealthy_upstreams", Case.failfast),
     ("except", Case.excepted),
     ("of two `forward` lines the longer name", Case.longest_from),
@@ -299,6 +315,7 @@ def corefile(ups):
     def zone(name, to, *options):
         return place.block(name, "cache 300", f"forward . {to} {{", *options, "}")
     return (zone(".", up, "except excepted.test")
+            + zone("tconly", up)
             + zone("plain", two)
             + zone("forced", up, "force_tcp")
             + zone("preferred", up, "prefer_udp")
@@ -309,6 +326,7 @@ def corefile(ups):
             + zone("robin", both, "policy round_robin")
             + zone("random", both)
             + zone("failover", both, "policy sequential", "failover SERVFAIL")
+            + zone("unreachable", nobody)
             + zone("failfast", nobody, "failfast_all_unhealthy_upstreams")
             + place.block("longest", f"forward . {two}", f"forward two.longest {three}")
             + zone("bounded", two, "max_concurrent 2")

@@ -113,6 +113,29 @@ def later(seconds, step):
     return lambda asked, way: way.loop.call_later(seconds, step, asked, way)
 
 
+class Gate:
+    """A step that keeps questions until it is opened, and does to them what `step` does."""
+
+    def __init__(self, step):
+        self.step = step
+        self.lock = threading.Lock()
+        self.kept = []
+
+    def __call__(self, asked, way):
+        with self.lock:
+            if self.kept is not None:
+                self.kept.append((asked, way))
+                return
+        self.step(asked, way)
+
+    def open(self):
+        """For good."""
+        with self.lock:
+            kept, self.kept = self.kept, None
+        for asked, way in kept:
+            way.loop.call_soon_threadsafe(self.step, asked, way)
+
+
 def each(*steps):
     def run(asked, way):
         for step in steps:

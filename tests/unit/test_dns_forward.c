@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/run: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

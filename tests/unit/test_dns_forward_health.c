@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/run: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -6,6 +7,8 @@
 #include <cmocka.h>
 
 #include "tests/unit/dns_forward_place.h"
+
+#define TURNS_MAX 400 /* of 50 ms, until something must have happened */
 
 /* Who is asked, who when that fails, and how upstreams go down and come back. */
 
@@ -62,11 +65,10 @@ static void where_nobody_listens_the_next_is_asked_at_once(void **state)
 	struct forward_place *place = *state;
 	remove_upstream(place, 0);
 	forward_place_start(place, 2);
-	uint64_t begin = uv_hrtime();
 	struct told told = forward_place_result(place, "a.example", false);
 	assert_int_equal(told.outcome, FORWARD_ANSWERED);
 	assert_int_equal(told.port, port_of(place, 1));
-	assert_true(uv_hrtime() - begin < UINT64_C(1000000000));
+	assert_int_equal(forward_place_counters(place, 0)->timeouts, 0);
 }
 
 static void where_nobody_listens_anywhere_that_is_told_at_once(void **state)
@@ -75,10 +77,10 @@ static void where_nobody_listens_anywhere_that_is_told_at_once(void **state)
 	remove_upstream(place, 0);
 	remove_upstream(place, 1);
 	forward_place_start(place, 2);
-	uint64_t begin = uv_hrtime();
 	assert_int_equal(forward_place_result(place, "a.example", false).outcome,
 	                 FORWARD_UNREACHABLE);
-	assert_true(uv_hrtime() - begin < UINT64_C(1000000000));
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(forward_place_counters(place, i)->timeouts, 0);
 }
 
 static void silence_is_given_two_seconds_then_the_next_is_asked(void **state)
@@ -104,8 +106,9 @@ static void silence_of_all_ends_at_the_deadline(void **state)
 	assert_int_equal(forward_place_result(place, "a.example", false).outcome,
 	                 FORWARD_TIMED_OUT);
 	uint64_t milliseconds = (uv_hrtime() - begin) / 1000000;
-	assert_in_range(milliseconds, FORWARD_DEADLINE - 100, FORWARD_DEADLINE + 1500);
-	assert_int_equal(place->upstreams[0].udp_queries, 3);
+	assert_in_range(milliseconds, FORWARD_DEADLINE - 100, 2 * FORWARD_DEADLINE);
+	/* After two seconds each; the third may be too late on a machine that stood still. */
+	assert_in_range(place->upstreams[0].udp_queries, 2, 3);
 }
 
 /* A question that fails at once, so that the first upstream is looked at. */
@@ -146,7 +149,8 @@ static void expect_check_of(struct forward_place *place, unsigned rd)
 	seen_rd = 1;
 	seen_type = 0;
 	wake_checks(place);
-	forward_place_turn(place, 200);
+	for (unsigned i = 0; i < TURNS_MAX && seen_type == 0; i++)
+		forward_place_turn(place, 50);
 	assert_int_equal(seen_type, DNS_TYPE_NS);
 	assert_int_equal(seen_rd, rd);
 }
@@ -163,6 +167,13 @@ static void checks_may_ask_without_recursion(void **state)
 	expect_check_of(place, 0);
 }
 
+static void turn_until_healthy(struct forward_place *place, bool healthy)
+{
+	for (unsigned i = 0; i < TURNS_MAX && forwarder_healthy(place->forwarder) != healthy; i++)
+		forward_place_turn(place, 50);
+	assert_int_equal(forwarder_healthy(place->forwarder), healthy);
+}
+
 static void refused_everything(struct dns_upstream *upstream, const struct upstream_query *query)
 {
 	static uint8_t reply[UPSTREAM_REPLY_MAX];
@@ -177,13 +188,12 @@ static void who_does_not_answer_checks_goes_down_and_comes_back(void **state)
 	forward_place_start(place, 1);
 	struct told told;
 	forward_place_ask(place, "a.example", false, &told);
-	forward_place_turn(place, 4600);
-	assert_false(forwarder_healthy(place->forwarder));
+	turn_until_healthy(place, false);
 	assert_true(forward_place_counters(place, 0)->health_failures >= 2);
 
 	place->upstreams[0].script = refused_everything;
-	forward_place_turn(place, 1500);
-	assert_true(forwarder_healthy(place->forwarder));
+	turn_until_healthy(place, true);
+	forward_place_wait(place, &told, 1);
 	assert_int_equal(told.times, 1);
 
 	/* And checks are over. */
@@ -196,9 +206,7 @@ static void wait_until_down(struct forward_place *place)
 {
 	struct told told = forward_place_result(place, "a.example", false);
 	assert_int_equal(told.outcome, FORWARD_UNREACHABLE);
-	for (unsigned i = 0; i < 50 && forwarder_healthy(place->forwarder); i++)
-		forward_place_turn(place, 100);
-	assert_false(forwarder_healthy(place->forwarder));
+	turn_until_healthy(place, false);
 }
 
 static void with_all_down_one_is_asked_all_the_same(void **state)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/run: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -91,7 +92,8 @@ static void an_idle_connection_is_closed_after_expire(void **state)
 	forward_place_start(place, 1);
 	(void)forward_place_result(place, "a.example", true);
 	assert_false(LIST_EMPTY(&place->upstreams[0].clients));
-	forward_place_turn(place, 2500);
+	for (unsigned i = 0; i < 400 && !LIST_EMPTY(&place->upstreams[0].clients); i++)
+		forward_place_turn(place, 50);
 	assert_true(LIST_EMPTY(&place->upstreams[0].clients));
 }
 
@@ -169,13 +171,12 @@ static void a_silent_connection_is_given_up_after_one_time_out_with_all_on_it(vo
 	place->settings.max_fails = 0;
 	place->upstreams[0].script = silent_at_first;
 	forward_place_start(place, 1);
-	uint64_t begin = uv_hrtime();
 	forward_place_ask(place, "a.example", true, &told[0]);
 	forward_place_turn(place, 1500);
 	forward_place_ask(place, "b.example", true, &told[1]);
 	forward_place_wait(place, told, 2);
-	/* The second has not waited for its own time-out, which were at 3,500 ms. */
-	assert_true(uv_hrtime() - begin < UINT64_C(3300000000));
+	/* The second has not waited for its own. */
+	assert_int_equal(forward_place_counters(place, 0)->timeouts, 1);
 	assert_int_equal(place->outcomes[FORWARD_ANSWERED], 2);
 	assert_int_equal(place->upstreams[0].connections, 2);
 }
@@ -322,11 +323,10 @@ static void where_no_connection_is_taken_the_next_is_asked_at_once(void **state)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	memcpy(&place->addresses[0], &address, sizeof(address));
 	forward_place_start(place, 2);
-	uint64_t begin = uv_hrtime();
 	struct told told = forward_place_result(place, "a.example", true);
 	assert_int_equal(told.outcome, FORWARD_ANSWERED);
 	assert_int_equal(told.port, ntohs(place->upstreams[1].address.sin_port));
-	assert_true(uv_hrtime() - begin < UINT64_C(1000000000));
+	assert_int_equal(forward_place_counters(place, 0)->timeouts, 0);
 	assert_int_equal(forward_place_counters(place, 0)->requests, 1);
 	(void)close(fd);
 }
