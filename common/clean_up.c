@@ -279,7 +279,8 @@ static int run(struct job *job)
 			return r;
 		last = &job->after;
 	}
-	for (size_t i = 0; i < job->gone->address_count; i++)
+	/* Flows that came up since are not of the gone one. */
+	for (size_t i = 0; last->tracks && i < job->gone->address_count; i++)
 		forget_flows(job, last, &job->gone->addresses[i]);
 	return job->result;
 }

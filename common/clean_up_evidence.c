@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/clean_up_evidence.h"
+#include "common/conntrack_forget.h"
 #include "common/interface_hash.h"
 
 static bool same(const char *a, const char *b)
@@ -181,17 +183,76 @@ static void find_vlans(struct evidence *evidence)
 	}
 }
 
+/* A pod without a branch interface, of which all is known that matters. */
+static bool is_plain(const struct attachment *gone)
+{
+	return gone->vlan == 0 && !gone->device[0] && gone->interface[0] &&
+	       gone->interface_index != 0 && gone->address_count > 0 && gone->created > 0;
+}
+
+/* An older attachment may have the better right to an interface of that index, since a slow ADD may
+ * have seen the next sandbox's. Not to one that leads into this sandbox. */
+static bool leads_inside(struct netlink *netlink, const struct attachment *gone,
+                         const struct network_link *link)
+{
+	int number = -1;
+	int fd = gone->netns[0] ? open(gone->netns, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return false;
+	int r = network_namespace_number(netlink, fd, &number);
+	close(fd);
+	return r == 0 && number >= 0 && link->is_veth && link->peer_namespace == number;
+}
+
+/* Whether it is plain after all, and nobody else's interface has a part in it: then nothing is to
+ * be judged by what older attachments and other links, routes and devices say. */
+static bool is_alone(struct netlink *netlink, const struct attachment *gone,
+                     const struct network_state *network)
+{
+	const struct network_link *link = network_link_named(network, gone->interface);
+	if (link && link->index == gone->interface_index && !leads_inside(netlink, gone, link))
+		return false;
+	for (NETWORK_EACH(rule, item, network))
+		if (branch_table_vlan(item->table) != 0 &&
+		    (same(item->in, gone->interface) || evidence_has_address(gone, &item->source)))
+			return false;
+	for (NETWORK_EACH(route, item, network))
+		if (item->link != gone->interface_index)
+			return false;
+	return true;
+}
+
+/* A look at all of a node with many pods takes longer than everything else that DEL does. */
+static int read_network(struct netlink *netlink, struct evidence *evidence, struct error *err)
+{
+	const struct attachment *gone = evidence->gone;
+	const struct network_scope scope = {.addresses = gone->addresses,
+	                                    .address_count = gone->address_count,
+	                                    .link = gone->interface,
+	                                    .main_only = !evidence->tracks};
+	if (is_plain(gone)) {
+		int r = network_state_read_about(netlink, &scope, &evidence->network, err);
+		evidence->is_narrow = r == 0 && is_alone(netlink, gone, &evidence->network);
+		if (r < 0 || evidence->is_narrow)
+			return r;
+		network_state_done(&evidence->network);
+	}
+	return network_state_read(netlink, &evidence->network, err);
+}
+
 int evidence_read(struct netlink *netlink, const char *journal, const char *boot,
                   struct attachment *gone, struct evidence *ret, struct error *err)
 {
 	struct evidence evidence = {.gone = gone,
+	                            .tracks = conntrack_tracks_anything(),
 	                            .others = {.item_size = sizeof(struct attachment)}};
 	const struct journal_visitor visitor = {.attachment = keep_other, .context = &evidence};
-	int r = network_state_read(netlink, &evidence.network, err);
+	int r = read_network(netlink, &evidence, err);
 	if (r < 0)
 		return r;
 	if (journal)
-		r = journal_walk(journal, &visitor, &evidence.journal);
+		r = journal_walk_newer(journal, evidence.is_narrow ? gone->created : 0, &visitor,
+		                       &evidence.journal);
 	if (r == -ENOMEM) {
 		evidence_done(&evidence);
 		return error_set(err, r, "out of memory");

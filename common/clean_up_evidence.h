@@ -16,6 +16,8 @@ struct evidence {
 	const struct attachment *gone;
 	struct network_state network;
 	struct vector others; /* struct attachment: of this boot, and not gone */
+	bool is_narrow;       /* both hold only what concerns it, or may be newer */
+	bool tracks;          /* there were conntrack entries, whosesoever */
 	unsigned own;         /* index of the sandbox's own veth, where that lives; or 0 */
 	bool is_ours[BRANCH_VLAN_MAX + 1]; /* VLANs that the sandbox had */
 	struct error journal;              /* why others may be incomplete */

@@ -192,8 +192,7 @@ static int forget_roles(struct netlink *listing, struct forgetting *forgetting)
 	return r;
 }
 
-/* A kernel that tracks nothing may not even know how to be asked. */
-static bool tracks_anything(void)
+bool conntrack_tracks_anything(void)
 {
 	FILE *file = fopen(COUNT_FILE, "re");
 	char text[24] = "";
@@ -211,7 +210,7 @@ int conntrack_forget(const struct prefix *address, bool dry_run, size_t *count, 
 	struct netlink listing = {0};
 	int r = 0;
 	*count = 0;
-	if (!tracks_anything())
+	if (!conntrack_tracks_anything())
 		return 0;
 	r = netlink_open(&listing, NETLINK_NETFILTER, err);
 	if (r == 0)

@@ -15,4 +15,7 @@
  */
 int conntrack_forget(const struct prefix *address, bool dry_run, size_t *count, struct error *err);
 
+/* Whether there is any entry: a kernel that tracks nothing may not even know how to be asked. */
+bool conntrack_tracks_anything(void);
+
 #endif

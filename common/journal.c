@@ -18,9 +18,29 @@
 #define LOCK_FILE ".lock"
 #define LOCK_PAUSE 2000000 /* nanoseconds between two attempts */
 #define WRITING_MAX 600    /* seconds: who writes a page for longer is dead */
+#define PAGE 4096          /* bytes: what the kernel takes, and a disk keeps, as a whole */
+#define FILE_CLOCK_LAG 1   /* seconds; a file's time lags behind the clock by a tick */
 #define SWEPT_MAX (2 * JOURNAL_FILES_MAX)
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 #define SUFFIX ".json"
+
+static int64_t milliseconds_of(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+}
+
+/* The clock's, but not before the attachment was made: journal_walk_newer() relies on it where the
+ * clock was set back. */
+static void modification_time(const struct attachment *attachment, struct timespec ret[static 2])
+{
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ret[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
+	ret[1] = now;
+	if (milliseconds_of(&now) < attachment->created)
+		ret[1] = (struct timespec){.tv_sec = attachment->created / 1000,
+		                           .tv_nsec = attachment->created % 1000 * 1000000};
+}
 
 static int path_of(const char *directory, const char *sandbox, const char *ifname,
                    char ret[static PATH_MAX], struct error *err)
@@ -49,18 +69,77 @@ static void make_directory(const char *directory)
 	(void)mkdir(path, 0700);
 }
 
+static int prepare(const char *directory, const struct attachment *attachment,
+                   char ret_path[static PATH_MAX], char **ret_text, struct error *err)
+{
+	int r = path_of(directory, attachment->sandbox, attachment->ifname, ret_path, err);
+	return r < 0 ? r : attachment_text(attachment, ret_text, err);
+}
+
+static int write_new(const char *directory, const struct attachment *attachment, const char *path,
+                     const char *text, struct error *err)
+{
+	struct timespec times[2];
+	make_directory(directory);
+	int r = file_replace_synced(path, text, strlen(text), 0600, err);
+	modification_time(attachment, times);
+	if (r == 0 && milliseconds_of(&times[1]) == attachment->created)
+		(void)utimensat(AT_FDCWD, path, times, 0);
+	return r;
+}
+
 int journal_write(const char *directory, const struct attachment *attachment, struct error *err)
 {
 	char path[PATH_MAX];
-	char *text;
-	int r = path_of(directory, attachment->sandbox, attachment->ifname, path, err);
-	if (r < 0)
-		return r;
-	r = attachment_text(attachment, &text, err);
-	if (r < 0)
-		return r;
-	make_directory(directory);
-	r = file_replace_synced(path, text, strlen(text), 0600, err);
+	char *text = NULL;
+	int r = prepare(directory, attachment, path, &text, err);
+	if (r == 0)
+		r = write_new(directory, attachment, path, text, err);
+	free(text);
+	return r;
+}
+
+/* One write within one page: who is killed has written all of it or nothing. Spaces make up for
+ * what the text is shorter. */
+static int overwrite(int fd, const char *text)
+{
+	char page[PAGE];
+	struct stat status;
+	size_t length = strlen(text);
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	size_t size = (size_t)status.st_size;
+	if (!S_ISREG(status.st_mode) || size < length || size > sizeof(page))
+		return -EFBIG;
+	memcpy(page, text, length);
+	memset(page + length, ' ', size - length);
+	ssize_t written = pwrite(fd, page, size, 0);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == size ? 0 : -EIO;
+}
+
+/* The new time tells the file from what it was to who looks at no more than that. */
+static int overwrite_at(const char *path, const struct attachment *attachment, const char *text)
+{
+	struct timespec times[2];
+	int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = overwrite(fd, text);
+	modification_time(attachment, times);
+	(void)futimens(fd, times);
+	(void)close(fd);
+	return r;
+}
+
+int journal_update(const char *directory, const struct attachment *attachment, struct error *err)
+{
+	char path[PATH_MAX];
+	char *text = NULL;
+	int r = prepare(directory, attachment, path, &text, err);
+	if (r == 0 && overwrite_at(path, attachment, text) < 0)
+		r = write_new(directory, attachment, path, text, err);
 	free(text);
 	return r;
 }
@@ -140,8 +219,16 @@ static int visit(const char *directory, const char *name, const struct journal_v
 	return 0;
 }
 
-static int walk(DIR *stream, const char *directory, const struct journal_visitor *visitor,
-                struct error *err)
+/* One that cannot be asked is looked into. */
+static bool is_older(int directory, const char *name, int64_t created)
+{
+	struct stat status;
+	return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       status.st_mtime + FILE_CLOCK_LAG < created / 1000;
+}
+
+static int walk(DIR *stream, const char *directory, int64_t created,
+                const struct journal_visitor *visitor, struct error *err)
 {
 	const struct dirent *entry;
 	size_t count = 0;
@@ -153,6 +240,8 @@ static int walk(DIR *stream, const char *directory, const struct journal_visitor
 		if (++count > JOURNAL_FILES_MAX)
 			return error_set(err, -EFBIG, "%s: more than %d files", directory,
 			                 JOURNAL_FILES_MAX);
+		if (created > 0 && is_older(dirfd(stream), entry->d_name, created))
+			continue;
 		r = visit(directory, entry->d_name, visitor);
 	}
 	if (r < 0 || errno == 0)
@@ -161,7 +250,8 @@ static int walk(DIR *stream, const char *directory, const struct journal_visitor
 	return error_set(err, r, "%s: cannot be read: %s", directory, strerror(-r));
 }
 
-int journal_walk(const char *directory, const struct journal_visitor *visitor, struct error *err)
+int journal_walk_newer(const char *directory, int64_t created,
+                       const struct journal_visitor *visitor, struct error *err)
 {
 	DIR *stream = opendir(directory);
 	if (!stream) {
@@ -170,9 +260,14 @@ int journal_walk(const char *directory, const struct journal_visitor *visitor, s
 		                    : error_set(err, r, "%s: cannot be read: %s", directory,
 		                                strerror(-r));
 	}
-	int r = walk(stream, directory, visitor, err);
+	int r = walk(stream, directory, created, visitor, err);
 	(void)closedir(stream);
 	return r;
+}
+
+int journal_walk(const char *directory, const struct journal_visitor *visitor, struct error *err)
+{
+	return journal_walk_newer(directory, 0, visitor, err);
 }
 
 static bool is_old(int directory, const char *name, time_t now)
@@ -182,12 +277,22 @@ static bool is_old(int directory, const char *name, time_t now)
 	       S_ISREG(status.st_mode) && now - status.st_mtime > WRITING_MAX;
 }
 
-/* What writers left behind that were killed in the middle. */
-static void sweep(const char *directory)
+/* The lock file's time of access, which nobody else sets, is that of the last time. */
+static bool is_sweeping_due(int lock, time_t now)
 {
-	DIR *stream = opendir(directory);
+	static const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+	struct stat status;
+	if (fstat(lock, &status) < 0 || llabs((long long)now - status.st_atime) <= WRITING_MAX)
+		return false;
+	return futimens(lock, times) == 0;
+}
+
+/* What writers left behind that were killed in the middle. */
+static void sweep(const char *directory, int lock)
+{
 	const struct dirent *entry;
 	time_t now = time(NULL);
+	DIR *stream = is_sweeping_due(lock, now) ? opendir(directory) : NULL;
 	if (!stream)
 		return;
 	/* cppcheck-suppress readdirCalled ; the stream is nobody else's */
@@ -222,11 +327,6 @@ static int try_lock(const char *path)
 	return -EAGAIN;
 }
 
-static int64_t milliseconds_of(const struct timespec *time)
-{
-	return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
-}
-
 static int64_t monotonic_now(void)
 {
 	struct timespec now = {0};
@@ -253,7 +353,7 @@ int journal_lock(const char *directory, unsigned milliseconds, struct error *err
 		                 milliseconds);
 	if (fd < 0)
 		return error_set(err, fd, "%s: cannot be locked: %s", path, strerror(-fd));
-	sweep(directory);
+	sweep(directory, fd);
 	return fd;
 }
 

@@ -8,8 +8,10 @@
  * and removed when nothing of the sandbox is left, so that it knows what the API server, the
  * runtime and the CNI's own result may have forgotten.
  *
- * Files are written beside, synced, renamed into place, and the directory is synced. A file that
- * cannot be read is nobody's: it is reported, never guessed at and never deleted by a reader.
+ * A new file is written beside, synced, renamed into place, and the directory is synced. Later on
+ * only its state changes, in place and not synced: what a power cut takes back is of an older boot.
+ * A file that cannot be read is nobody's: it is reported, never guessed at and never deleted by a
+ * reader.
  */
 
 #include "common/address.h"
@@ -65,6 +67,9 @@ const char *attachment_state_name(enum attachment_state state);
 
 /* -ENAMETOOLONG, -EINVAL: what a runtime may not call a sandbox or an interface. */
 int journal_write(const char *directory, const struct attachment *attachment, struct error *err);
+/* The same for an attachment that is there, in another state; where its text has become too long,
+ * or it is not there after all, it is written as a new one. */
+int journal_update(const char *directory, const struct attachment *attachment, struct error *err);
 /* -ENOENT: there is none. */
 int journal_read(const char *directory, const char *sandbox, const char *ifname,
                  struct attachment *ret, struct error *err);
@@ -82,11 +87,16 @@ struct journal_visitor {
 	void *context;
 };
 int journal_walk(const char *directory, const struct journal_visitor *visitor, struct error *err);
+/* Without most of those that were made before, by the times of their files; created: milliseconds
+ * as in struct attachment, 0 leaves none out. */
+int journal_walk_newer(const char *directory, int64_t created,
+                       const struct journal_visitor *visitor, struct error *err);
 
 /*
  * One holder at a time among all processes, so that a clean-up and the ADD of a newer owner do not
- * judge by each other's half. Sweeps what writers that were killed have left. Returns a descriptor
- * to close, -ETIMEDOUT after milliseconds, or what makes a lock impossible (-EROFS, -ENOSPC).
+ * judge by each other's half. Now and then sweeps what writers that were killed have left. Returns
+ * a descriptor to close, -ETIMEDOUT after milliseconds, or what makes a lock impossible (-EROFS,
+ * -ENOSPC).
  */
 int journal_lock(const char *directory, unsigned milliseconds, struct error *err);
 

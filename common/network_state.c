@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 struct reading {
 	struct network_state state;
+	const struct network_scope *scope; /* NULL: everything */
 	size_t messages;
 	uint8_t family; /* of the dump at hand */
 };
@@ -65,7 +67,7 @@ static int read_link(const struct nlmsghdr *message, void *data)
 	struct reading *reading = data;
 	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attribute;
-	struct network_link link = {0};
+	struct network_link link = {.peer_namespace = -1};
 	if (message->nlmsg_type != RTM_NEWLINK ||
 	    message->nlmsg_len < NLMSG_LENGTH(sizeof(*header)))
 		return MNL_CB_OK;
@@ -75,6 +77,9 @@ static int read_link(const struct nlmsghdr *message, void *data)
 			return MNL_CB_OK;
 		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
 			link.is_veth = is_kind(attribute, "veth");
+		if (mnl_attr_get_type(attribute) == IFLA_LINK_NETNSID &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			link.peer_namespace = (int)mnl_attr_get_u32(attribute);
 	}
 	struct network_link *item = push(&reading->state.links);
 	if (!item)
@@ -188,11 +193,20 @@ static bool parse_route(const struct nlmsghdr *message, uint8_t family, struct n
 	return branch_table_vlan(route->table) != 0;
 }
 
+static bool is_asked_for(const struct reading *reading, const struct network_route *route)
+{
+	const struct network_scope *scope = reading->scope;
+	for (size_t i = 0; scope && i < scope->address_count; i++)
+		if (prefix_equal(&scope->addresses[i], &route->destination))
+			return true;
+	return !scope;
+}
+
 static int read_route(const struct nlmsghdr *message, void *data)
 {
 	struct reading *reading = data;
 	struct network_route route;
-	if (!parse_route(message, reading->family, &route))
+	if (!parse_route(message, reading->family, &route) || !is_asked_for(reading, &route))
 		return count_message(reading);
 	route.message = keep_message(reading, message);
 	if (!route.message)
@@ -202,6 +216,12 @@ static int read_route(const struct nlmsghdr *message, void *data)
 		return -EFBIG;
 	*item = route;
 	return count_message(reading);
+}
+
+/* Who asks for one table only is told that nobody has made it yet. */
+static bool is_without_table(uint16_t type, int code)
+{
+	return type == RTM_GETROUTE && code == -ENOENT;
 }
 
 /* The header of each kind begins with the family; the largest is ifinfomsg. A kernel without a
@@ -219,30 +239,69 @@ static int dump(struct netlink *netlink, uint16_t type, uint8_t family,
 	header[0] = family;
 	if (type == RTM_GETLINK)
 		mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (type == RTM_GETROUTE && reading->scope && reading->scope->main_only)
+		((struct rtmsg *)(void *)header)->rtm_table = MAIN_TABLE;
 	reading->family = family;
 	int r = netlink_query(netlink, request, callback, reading);
-	return r == -EOPNOTSUPP || r == -EAFNOSUPPORT ? 0 : r;
+	return r == -EOPNOTSUPP || r == -EAFNOSUPPORT || is_without_table(type, r) ? 0 : r;
 }
 
 _Static_assert(sizeof(struct rtmsg) == sizeof(struct fib_rule_hdr), "dump() takes one for both");
+
+static bool wants_routes(const struct network_scope *scope, uint8_t family)
+{
+	for (size_t i = 0; scope && i < scope->address_count; i++)
+		if (scope->addresses[i].family == family)
+			return true;
+	return !scope;
+}
+
+/* name NULL: by the index. It may be gone by now. */
+static int ask_link(struct netlink *netlink, const char *name, unsigned index,
+                    struct reading *reading)
+{
+	alignas(struct nlmsghdr) char buffer[256];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	request->nlmsg_type = RTM_GETLINK;
+	request->nlmsg_flags = NLM_F_REQUEST;
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->ifi_index = (int)index;
+	if (name)
+		mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	int r = netlink_query(netlink, request, read_link, reading);
+	return r == -ENODEV ? 0 : r;
+}
+
+static int read_links(struct netlink *netlink, struct reading *reading)
+{
+	int r = 0;
+	if (!reading->scope)
+		return dump(netlink, RTM_GETLINK, AF_UNSPEC, read_link, reading);
+	if (reading->scope->link[0])
+		r = ask_link(netlink, reading->scope->link, 0, reading);
+	for (NETWORK_EACH(route, item, &reading->state))
+		if (r == 0 && item->link && !network_link_at(&reading->state, item->link))
+			r = ask_link(netlink, NULL, item->link, reading);
+	return r;
+}
 
 static int read_once(struct netlink *netlink, struct reading *reading)
 {
 	int r = dump(netlink, RTM_GETRULE, AF_INET, read_rule, reading);
 	if (r == 0)
 		r = dump(netlink, RTM_GETRULE, AF_INET6, read_rule, reading);
-	if (r == 0)
+	if (r == 0 && wants_routes(reading->scope, AF_INET))
 		r = dump(netlink, RTM_GETROUTE, AF_INET, read_route, reading);
-	if (r == 0)
+	if (r == 0 && wants_routes(reading->scope, AF_INET6))
 		r = dump(netlink, RTM_GETROUTE, AF_INET6, read_route, reading);
-	if (r == 0)
-		r = dump(netlink, RTM_GETLINK, AF_UNSPEC, read_link, reading);
-	return r;
+	return r == 0 ? read_links(netlink, reading) : r;
 }
 
-static int begin(struct reading *reading)
+static int begin(struct reading *reading, const struct network_scope *scope)
 {
-	*reading = (struct reading){.state = {.links = {.item_size = sizeof(struct network_link)},
+	*reading = (struct reading){.scope = scope,
+	                            .state = {.links = {.item_size = sizeof(struct network_link)},
 	                                      .rules = {.item_size = sizeof(struct network_rule)},
 	                                      .routes = {.item_size = sizeof(struct network_route)},
 	                                      .shadows = {.item_size = sizeof(struct network_rule)},
@@ -250,7 +309,16 @@ static int begin(struct reading *reading)
 	return reading->state.arena ? 0 : -ENOMEM;
 }
 
-int network_state_read(struct netlink *netlink, struct network_state *ret, struct error *err)
+/* Kernels before 4.20 cannot, and list all. */
+static void filter_in_kernel(const struct netlink *netlink, const struct network_scope *scope)
+{
+	int strict = scope && scope->main_only;
+	(void)mnl_socket_setsockopt(netlink->socket, NETLINK_GET_STRICT_CHK, &strict,
+	                            sizeof(strict));
+}
+
+int network_state_read_about(struct netlink *netlink, const struct network_scope *scope,
+                             struct network_state *ret, struct error *err)
 {
 	const struct timespec pause = {.tv_nsec = READ_PAUSE};
 	struct reading reading;
@@ -258,7 +326,9 @@ int network_state_read(struct netlink *netlink, struct network_state *ret, struc
 	for (int attempt = 0; r == -EINTR && attempt < READ_TRIES; attempt++) {
 		if (attempt > 0)
 			(void)nanosleep(&pause, NULL);
-		r = begin(&reading);
+		r = begin(&reading, scope);
+		/* Each time: after a failure the socket is a new one. */
+		filter_in_kernel(netlink, scope);
 		if (r == 0)
 			r = read_once(netlink, &reading);
 		if (r < 0)
@@ -271,6 +341,11 @@ int network_state_read(struct netlink *netlink, struct network_state *ret, struc
 	return 0;
 }
 
+int network_state_read(struct netlink *netlink, struct network_state *ret, struct error *err)
+{
+	return network_state_read_about(netlink, NULL, ret, err);
+}
+
 void network_state_done(struct network_state *state)
 {
 	vector_done(&state->links);
@@ -279,6 +354,29 @@ void network_state_done(struct network_state *state)
 	vector_done(&state->shadows);
 	arena_free(state->arena);
 	state->arena = NULL;
+}
+
+static int take_number(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *attribute;
+	mnl_attr_for_each (attribute, message, sizeof(struct rtgenmsg))
+		if (mnl_attr_get_type(attribute) == NETNSA_NSID &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			*(int *)data = (int)mnl_attr_get_u32(attribute);
+	return MNL_CB_OK;
+}
+
+int network_namespace_number(struct netlink *netlink, int fd, int *ret)
+{
+	alignas(struct nlmsghdr) char buffer[64];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	request->nlmsg_type = RTM_GETNSID;
+	request->nlmsg_flags = NLM_F_REQUEST;
+	struct rtgenmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->rtgen_family = AF_UNSPEC;
+	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)fd);
+	*ret = -1;
+	return netlink_query(netlink, request, take_number, ret);
 }
 
 unsigned branch_table_vlan(uint32_t table)
@@ -369,51 +467,4 @@ const char *network_route_text(const struct network_route *route, const struct n
 	               link ? " dev " : "", link ? link->name : "",
 	               table_text(route->table, table));
 	return buffer;
-}
-
-int network_link_delete(struct netlink *netlink, unsigned index)
-{
-	alignas(struct nlmsghdr) char buffer[256];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	request->nlmsg_type = RTM_DELLINK;
-	request->nlmsg_flags = NLM_F_REQUEST;
-	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	header->ifi_index = (int)index;
-	int r = netlink_query(netlink, request, NULL, NULL);
-	return r == -ENODEV ? 0 : r;
-}
-
-/* What a dump says beside the rule itself is refused, or means something else, on the way back. */
-static int query_rule(struct netlink *netlink, const struct network_rule *rule, uint16_t type,
-                      uint16_t flags)
-{
-	struct fib_rule_hdr *header = mnl_nlmsg_get_payload(rule->message);
-	rule->message->nlmsg_type = type;
-	rule->message->nlmsg_flags = NLM_F_REQUEST | flags;
-	rule->message->nlmsg_pid = 0;
-	header->flags &= ~(uint32_t)(FIB_RULE_IIF_DETACHED | FIB_RULE_OIF_DETACHED);
-	return netlink_query(netlink, rule->message, NULL, NULL);
-}
-
-int network_rule_delete(struct netlink *netlink, const struct network_rule *rule)
-{
-	int r = query_rule(netlink, rule, RTM_DELRULE, 0);
-	return r == -ENOENT ? 0 : r;
-}
-
-int network_rule_add(struct netlink *netlink, const struct network_rule *rule)
-{
-	int r = query_rule(netlink, rule, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
-	return r == -EEXIST ? 0 : r;
-}
-
-int network_route_delete(struct netlink *netlink, const struct network_route *route)
-{
-	struct rtmsg *header = mnl_nlmsg_get_payload(route->message);
-	route->message->nlmsg_type = RTM_DELROUTE;
-	route->message->nlmsg_flags = NLM_F_REQUEST;
-	route->message->nlmsg_pid = 0;
-	header->rtm_flags = 0; /* RTNH_F_LINKDOWN and the like */
-	int r = netlink_query(netlink, route->message, NULL, NULL);
-	return r == -ESRCH || r == -ENODEV ? 0 : r;
 }

@@ -32,6 +32,7 @@ struct network_link {
 	unsigned index;
 	char name[16];
 	bool is_veth;
+	int peer_namespace; /* our number for the one that its other end is in; -1: this, or none */
 };
 
 /* Only what looks up a table and has no other conditions than these. */
@@ -69,7 +70,21 @@ struct network_state {
 
 /* -EINTR: it changed all the time. -EFBIG: more than anybody's node has. */
 int network_state_read(struct netlink *netlink, struct network_state *ret, struct error *err);
+/* All rules, but of the routes only those to the addresses, and of the links those that these
+ * routes lead to and the one of that name: a node's other pods cost next to nothing. */
+struct network_scope {
+	const struct prefix *addresses;
+	size_t address_count;
+	const char *link;
+	bool main_only; /* no routes of other tables */
+};
+int network_state_read_about(struct netlink *netlink, const struct network_scope *scope,
+                             struct network_state *ret, struct error *err);
 void network_state_done(struct network_state *state); /* accepts a zeroed one */
+
+/* Our number for the network namespace that fd is open on, which the kernel has given when it first
+ * showed a link into it; -1: none yet. */
+int network_namespace_number(struct netlink *netlink, int fd, int *ret);
 
 /* for (NETWORK_EACH(rule, item, state)): item is a const struct network_rule *. */
 #define NETWORK_EACH(type, item, state)                                                            \

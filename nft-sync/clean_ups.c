@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/backoff.h"
-#include "common/clean_up.h"
+#include "common/clean_up_entry.h"
 #include "common/log.h"
 #include "nft-sync/clean_ups.h"
 #include "nft-sync/model/index.h"
@@ -74,17 +74,6 @@ static void drop(struct clean_ups *clean_ups, struct item *item)
 	free(item);
 }
 
-/* Why it is not complete, for whoever looks into the journal. */
-static void note_left(const char *directory, struct attachment *attachment, const char *why)
-{
-	size_t length = strnlen(why, sizeof(attachment->left) - 1);
-	if (strncmp(attachment->left, why, length) == 0 && !attachment->left[length])
-		return;
-	memcpy(attachment->left, why, length);
-	attachment->left[length] = '\0';
-	(void)journal_write(directory, attachment, NULL);
-}
-
 /* Somebody may have done it since, or the sandbox is not gone after all. */
 static int finish(struct job *job)
 {
@@ -95,13 +84,7 @@ static int finish(struct job *job)
 		job->error = (struct error){0};
 		return 0;
 	}
-	if (r < 0)
-		return r;
-	r = clean_up(&options, &attachment, &job->error);
-	if (r == 0)
-		return journal_remove(job->directory, job->sandbox, job->ifname, &job->error);
-	note_left(job->directory, &attachment, job->error.text);
-	return r;
+	return r < 0 ? r : clean_up_entry(&options, &attachment, &job->error);
 }
 
 static void job_run(uv_work_t *work)

@@ -82,7 +82,7 @@ static int advance(const char *journal, struct attachment *attachment, enum atta
 	if (r < 0)
 		return error_set(err, r, "%s", unread.text);
 	attachment->state = state;
-	return journal_write(journal, attachment, err);
+	return journal_update(journal, attachment, err);
 }
 
 static enum cni_code settle(const struct config *config, struct attachment *attachment,

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/vector.h"
 #include "hooks/cni/cni_collect.h"
 #include "hooks/cni/cni_commands.h"
-#include "hooks/cni/cni_link.h"
 #include "hooks/cni/cni_release.h"
+#include "hooks/sandbox_signs.h"
 
 #define LOCK_PATIENCE 2000 /* milliseconds */
 
@@ -85,30 +83,22 @@ static void report_broken(void *context, const char *file, const struct error *e
 	log_text(LOG_LEVEL_WARNING, "journal-not-read", err->text);
 }
 
-static bool is_namespace(const char *path)
-{
-	struct statfs status;
-	return path[0] && statfs(path, &status) == 0 && status.f_type == NSFS_MAGIC;
-}
-
 /*
  * The runtime's list is not all that there is: two runtimes on one node have a list each. What the
  * kernel still shows is alive, until its own runtime says DEL.
  */
-static bool is_alive(struct netlink *netlink, const struct attachment *attachment)
+static bool is_alive(const struct attachment *attachment)
 {
-	struct cni_link link;
-	if (attachment->interface_index)
-		return cni_link_numbered(netlink, attachment->interface_index, &link) != -ENODEV;
-	if (attachment->interface[0] &&
-	    cni_link_named(netlink, attachment->interface, &link) != -ENODEV)
-		return true;
-	return is_namespace(attachment->netns);
+	bool has_interface = sandbox_has_interface(attachment);
+	if (attachment->interface_index || has_interface)
+		return has_interface;
+	enum netns_sign netns = sandbox_netns_sign(attachment);
+	return netns == NETNS_THERE || netns == NETNS_OURS;
 }
 
 /* Judged under the lock, by what the journal says then. */
-static int collect_locked(const char *journal, int lock, struct netlink *netlink,
-                          const struct attachment *candidate, struct error *err)
+static int collect_locked(const char *journal, int lock, const struct attachment *candidate,
+                          struct error *err)
 {
 	struct attachment attachment;
 	char boot[BOOT_ID_SIZE];
@@ -120,7 +110,7 @@ static int collect_locked(const char *journal, int lock, struct netlink *netlink
 		r = boot_id_read(boot, err);
 	if (r < 0)
 		return r;
-	if (strcmp(boot, attachment.boot) == 0 && is_alive(netlink, &attachment)) {
+	if (strcmp(boot, attachment.boot) == 0 && is_alive(&attachment)) {
 		(void)snprintf(text, sizeof(text),
 		               "%s is not in the runtime's list, but the kernel shows %s",
 		               attachment.sandbox,
@@ -131,13 +121,13 @@ static int collect_locked(const char *journal, int lock, struct netlink *netlink
 	return cni_release(journal, lock, &attachment, err);
 }
 
-static int collect(const char *journal, struct netlink *netlink, const struct attachment *candidate)
+static int collect(const char *journal, const struct attachment *candidate)
 {
 	struct error err = {0};
 	int lock = journal_lock(journal, LOCK_PATIENCE, &err);
 	int r = lock;
 	if (lock >= 0) {
-		r = collect_locked(journal, lock, netlink, candidate, &err);
+		r = collect_locked(journal, lock, candidate, &err);
 		close(lock);
 	}
 	if (r < 0)
@@ -152,16 +142,11 @@ static int collect_all(const char *journal, const struct vector *valid, size_t *
 	                                .list = {.item_size = sizeof(struct attachment)}};
 	const struct journal_visitor visitor = {
 		.attachment = take_unlisted, .broken = report_broken, .context = &candidates};
-	struct netlink netlink;
-	int r = netlink_open(&netlink, NETLINK_ROUTE, err);
-	if (r < 0)
-		return r;
-	r = journal_walk(journal, &visitor, err);
+	int r = journal_walk(journal, &visitor, err);
 	const struct attachment *list = candidates.list.items;
 	for (size_t i = 0; i < candidates.list.count; i++)
-		*ret_failed += collect(journal, &netlink, &list[i]) < 0;
+		*ret_failed += collect(journal, &list[i]) < 0;
 	vector_done(&candidates.list);
-	netlink_close(&netlink);
 	return r < 0 ? error_set(err, r, "%s", strerror(-r)) : 0;
 }
 

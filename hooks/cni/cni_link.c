@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/network_state.h"
 #include "hooks/cni/cni_link.h"
 
 #define REQUEST_SIZE 128
@@ -84,6 +84,7 @@ static int ask_link(struct netlink *netlink, const char *name, unsigned index, s
 	header->ifi_index = (int)index;
 	if (name)
 		mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	struct cni_link link = {0};
 	int r = netlink_query(netlink, request, take_link, &link);
 	if (r < 0)
@@ -102,30 +103,6 @@ int cni_link_named(struct netlink *netlink, const char *name, struct cni_link *r
 int cni_link_numbered(struct netlink *netlink, unsigned index, struct cni_link *ret)
 {
 	return ask_link(netlink, NULL, index, ret);
-}
-
-static int take_netns(const struct nlmsghdr *message, void *data)
-{
-	const struct nlattr *attribute;
-	mnl_attr_for_each (attribute, message, sizeof(struct rtgenmsg)) {
-		if (mnl_attr_get_type(attribute) == NETNSA_NSID)
-			*(int *)data = (int)number(attribute);
-	}
-	return MNL_CB_OK;
-}
-
-/* Our number for the namespace, which the kernel has given when it first showed a link into it. */
-static int ask_netns(struct netlink *netlink, int fd, int *ret)
-{
-	char buffer[REQUEST_SIZE];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	request->nlmsg_type = RTM_GETNSID;
-	request->nlmsg_flags = NLM_F_REQUEST;
-	struct rtgenmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	header->rtgen_family = AF_UNSPEC;
-	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)fd);
-	*ret = -1;
-	return netlink_query(netlink, request, take_netns, ret);
 }
 
 /* A socket stays in the namespace where it was made. */
@@ -159,7 +136,7 @@ static int other_end(struct netlink *netlink, int there, const struct cni_link *
 	int netns;
 	int r = cni_link_numbered(netlink, inside->peer, &outside);
 	if (r == 0)
-		r = ask_netns(netlink, there, &netns);
+		r = network_namespace_number(netlink, there, &netns);
 	if (r < 0)
 		return r;
 	if (strcmp(outside.kind, "veth") != 0 || outside.peer != inside->index ||

@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 
 #include "hooks/eni-gc/gc_host_sight.h"
+#include "hooks/sandbox_signs.h"
 
 #define BROKEN_MAX 64 /* told of one by one */
-
-/* "/var/run/netns/…" stays behind as an empty file when its namespace was unmounted; a runtime that
- * died may have left one that leads to the node's own. */
-bool gc_netns_there(const char *path)
-{
-	struct statfs system;
-	struct stat there;
-	struct stat own;
-	if (!path[0] || statfs(path, &system) < 0 || system.f_type != NSFS_MAGIC ||
-	    stat(path, &there) < 0)
-		return false;
-	return stat("/proc/self/ns/net", &own) < 0 || own.st_ino != there.st_ino ||
-	       own.st_dev != there.st_dev;
-}
 
 static int take_attachment(void *context, const struct attachment *attachment)
 {
@@ -30,7 +14,7 @@ static int take_attachment(void *context, const struct attachment *attachment)
 	if (!added)
 		return -ENOMEM;
 	added->attachment = *attachment;
-	added->netns_there = gc_netns_there(attachment->netns);
+	added->netns_there = sandbox_netns_sign(attachment) == NETNS_THERE;
 	return 0;
 }
 

@@ -44,7 +44,4 @@ struct gc_sight {
 int gc_sight_take(const char *journal, struct gc_sight *ret, struct error *err);
 void gc_sight_done(struct gc_sight *sight); /* accepts a zeroed one */
 
-/* Whether the path leads to a network namespace that is not the caller's. */
-bool gc_netns_there(const char *path);
-
 #endif

@@ -1,36 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <linux/magic.h>
-#include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 #include "hooks/oci-hook/gone.h"
-
-/* The kernel gives no index twice until 2^31 were given. */
-static bool has_interface(unsigned index)
-{
-	char name[IF_NAMESIZE];
-	return if_indextoname(index, name) || errno != ENXIO;
-}
-
-/* An empty file stays where the namespace was mounted if nobody removes it. */
-static bool has_netns(const char *path)
-{
-	struct statfs status;
-	if (statfs(path, &status) < 0)
-		return errno != ENOENT && errno != ENOTDIR;
-	return status.f_type == NSFS_MAGIC;
-}
+#include "hooks/sandbox_signs.h"
 
 /* The interface decides where it is known: the path may be one of another mount namespace. */
 enum oci_verdict oci_sandbox_verdict(const struct attachment *attachment, const char *boot)
 {
-	bool netns = attachment->netns[0] && has_netns(attachment->netns);
+	bool netns = sandbox_netns_sign(attachment) != NETNS_ABSENT;
 	if (boot[0] && attachment->boot[0] && strcmp(boot, attachment->boot) != 0)
 		return OCI_GONE;
-	if (attachment->interface_index > 0 && !has_interface(attachment->interface_index))
+	if (attachment->interface_index > 0 && !sandbox_has_interface(attachment))
 		return OCI_GONE;
 	if (!attachment->netns[0] || netns)
 		return OCI_ALIVE;

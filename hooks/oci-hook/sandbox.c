@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/clean_up.h"
+#include "common/clean_up_entry.h"
 #include "common/vector.h"
 #include "hooks/oci-hook/gone.h"
 #include "hooks/oci-hook/sandbox.h"
@@ -74,31 +73,16 @@ static void say_thing(void *context, enum clean_up_outcome outcome, const char *
 	sandbox->say(events[outcome], thing, why);
 }
 
-/* What could not be done is written down, for nft-sync to finish. */
-static int keep_rest(const struct sandbox *sandbox, const struct attachment *attachment,
-                     const struct error *failure, struct error *err)
-{
-	struct attachment rest = *attachment;
-	rest.state = ATTACHMENT_GONE;
-	(void)snprintf(rest.left, sizeof(rest.left), "%.*s", (int)sizeof(rest.left) - 1,
-	               failure->text);
-	int r = journal_write(sandbox->journal, &rest, err);
-	return r < 0 ? r : error_set(err, failure->code, "%s", failure->text);
-}
-
 static int clean_up_one(struct sandbox *sandbox, const struct attachment *attachment,
                         struct error *err)
 {
 	const struct clean_up_options options = {
 		.journal = sandbox->journal, .say = say_thing, .context = sandbox};
-	struct error failure = {0};
 	if (oci_sandbox_verdict(attachment, sandbox->boot) != OCI_GONE) {
 		sandbox->say("alive", attachment->interface, attachment->netns);
 		return 0;
 	}
-	if (clean_up(&options, attachment, &failure) < 0)
-		return keep_rest(sandbox, attachment, &failure, err);
-	return journal_remove(sandbox->journal, attachment->sandbox, attachment->ifname, err);
+	return clean_up_entry(&options, attachment, err);
 }
 
 static int clean_up_all(struct sandbox *sandbox, struct error *err)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What podsg-cni adds to a pod's start and end, beside containernetworking-plugins."""
 
+import collections
+import dataclasses
 import json
 import os
-import resource
+import subprocess
 import sys
 import time
 
@@ -24,6 +26,9 @@ SHARE = 1 / 3
 WAIT_LIMIT = 20.0  # milliseconds
 OTHERS = ({"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}},
           {"type": "bandwidth", "ingressRate": 100000000, "ingressBurst": 8000000})
+COMMANDS = ("ADD", "DEL", "VERSION")  # the last one is a start and an end
+TARGETS = ("ADD", "DEL")
+FLOOR = "nothing"
 GROUP = "sg-0123456789abcdef0"
 
 
@@ -35,34 +40,56 @@ def missing():
     return pods.missing()
 
 
-def cpu_of_children():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+@dataclasses.dataclass
+class Sample:
+    """Milliseconds: until the process was gone, less what the daemon's answer took; and of CPU."""
+
+    wall: float
+    cpu: float
 
 
-def timed(chain, plugin, command, sandbox, previous):
-    """Milliseconds from the start of the process to its end, and of CPU."""
-    env, conf = chain.environment(command, sandbox), chain.conf(plugin, previous)
-    cpu, begin = cpu_of_children(), time.monotonic()
-    chain.call(plugin, env, conf)
-    return (time.monotonic() - begin) * 1000, (cpu_of_children() - cpu) * 1000
+class Stopwatch:
+    """Runs plugins by a program of its own: what Python takes to start one is not theirs."""
+
+    def __init__(self, programs, setting):
+        self.plugin, self.nothing = programs["plugin"], programs["nothing"]
+        self.socket, self.input = setting.path("control.sock"), setting.path("input")
+
+    def run(self, program, env, conf):
+        with open(self.input, "w", encoding="utf-8") as file:
+            json.dump(conf, file)
+        done = subprocess.run([self.plugin, self.socket, self.input, program], env=env,
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program}: {done.stderr} {done.stdout}")
+        wall, cpu, waited = (int(word) / 1000 for word in done.stdout.split())
+        return Sample(wall - waited, cpu)
+
+    def time(self, chain, plugin, command, sandbox, previous):
+        return self.run(*chain.argv(plugin), chain.environment(command, sandbox),
+                        chain.conf(plugin, previous))
+
+    def floor(self):
+        return self.run(self.nothing, {}, {})
 
 
-def whole_life(chain, samples):
+def whole_life(stopwatch, chain, samples):
     """The pod's first plugin is not measured: it makes the interface."""
     sandbox = pods.Sandbox("a/measured", "u").create()
     first = chain.plugins[0]
     previous = json.loads(chain.call(first, chain.environment("ADD", sandbox), chain.conf(first)))
-    for plugin in chain.plugins[1:]:
-        samples[plugin["type"]]["ADD"].append(timed(chain, plugin, "ADD", sandbox, previous))
-    for plugin in reversed(chain.plugins[1:]):
-        samples[plugin["type"]]["DEL"].append(timed(chain, plugin, "DEL", sandbox, previous))
+    for command, plugins in (("ADD", chain.plugins[1:]), ("DEL", chain.plugins[:0:-1]),
+                             ("VERSION", chain.plugins[1:])):
+        for plugin in plugins:
+            samples[command][plugin["type"]].append(
+                stopwatch.time(chain, plugin, command, sandbox, previous))
+        samples[command][FLOOR].append(stopwatch.floor())
     chain.call(first, chain.environment("DEL", sandbox), chain.conf(first, previous))
     sandbox.destroy()
 
 
-def without_waiting():
-    """{plugin: {command: samples}}; the daemon's answer is there at once."""
+def without_waiting(programs):
+    """{command: {plugin: samples}}"""
     with Setting(tag="b") as setting:
         neighbours = setting.aws("standard")
         for number in range(1, NEIGHBOURS + 1):
@@ -71,13 +98,21 @@ def without_waiting():
         ptp = {"type": "ptp", "ipMasq": False, "ipam": {
             "type": "host-local", "dataDir": setting.path("leases"), "subnet": "10.22.0.0/24"}}
         chain = setting.chain(ptp, *OTHERS)
-        samples = {plugin["type"]: {"ADD": [], "DEL": []} for plugin in chain.plugins[1:]}
+        samples = {command: collections.defaultdict(list) for command in COMMANDS}
+        setting.daemon.stop()
+        stopwatch = Stopwatch(programs, setting)
         # Entered once: to enter it is not the plugins' time.
         with netns.entered(setting.node):
             chain.node = None
             for _ in range(ROUNDS):
-                whole_life(chain, samples)
+                whole_life(stopwatch, chain, samples)
         return samples
+
+
+def timed(chain, plugin, env, conf):
+    begin = time.monotonic()
+    chain.call(plugin, env, conf)
+    return (time.monotonic() - begin) * 1000
 
 
 def with_the_daemon():
@@ -99,33 +134,36 @@ def with_the_daemon():
             sandbox = pods.Sandbox(name, pod["metadata"]["uid"]).create()
             env = chain.environment("ADD", sandbox)
             previous = json.loads(chain.call(aws, env, chain.conf(aws)))
-            samples.append(timed(chain, ours, "ADD", sandbox, previous)[0])
+            samples.append(timed(chain, ours, env, chain.conf(ours, previous)))
     return samples
 
 
 def said(samples):
-    return f"median {median(samples):.1f} ms, p99 {percentile(samples, 99):.1f} ms"
+    return f"median {median(samples):.2f} ms, p99 {percentile(samples, 99):.2f} ms"
 
 
 def rows_of(command, samples, column, what):
     """A third of the cheaper one of the others is the target."""
-    taken = {name: [sample[column] for sample in found[command]]
-             for name, found in samples.items()}
-    own = taken.pop("podsg-cni")
+    taken = {name: [getattr(sample, column) for sample in found]
+             for name, found in samples[command].items()}
+    own, floor = taken.pop("podsg-cni"), taken.pop(FLOOR)
     limit = min(median(found) for found in taken.values()) * SHARE
-    yield judged(f"{command} by podsg-cni, {what}", median(own), said(own),
-                 f"<= {limit:.1f} ms, 1/3 of the cheaper one", limit,
-                 f"{len(own)}; {quartiles(own, ' ms')}")
-    for name, found in taken.items():
+    noise = f"{len(own)}; {quartiles(own, ' ms')}"
+    if command in TARGETS:
+        yield judged(f"{command} by podsg-cni, {what}", median(own), said(own),
+                     f"<= {limit:.2f} ms, 1/3 of the cheaper one", limit, noise)
+    else:
+        yield Row(f"{command} by podsg-cni, {what}", said(own), noise=noise)
+    for name, found in (*taken.items(), ("a C program that does nothing", floor)):
         yield Row(f"{command} by {name}, {what}", said(found),
                   noise=f"{len(found)}; {quartiles(found, ' ms')}")
 
 
-def measure(table):
-    samples = without_waiting()
-    rows = [row for column, what in enumerate(("time", "CPU")) for command in ("ADD", "DEL")
+def measure(programs, table):
+    samples = without_waiting(programs)
+    rows = [row for column, what in (("wall", "time"), ("cpu", "CPU")) for command in COMMANDS
             for row in rows_of(command, samples, column, what)]
-    plain = median([sample[0] for sample in samples["podsg-cni"]["ADD"]])
+    plain = median([sample.wall for sample in samples["ADD"]["podsg-cni"]])
     waits = [max(0.0, took - plain) for took in with_the_daemon()]
     rows.append(judged("ADD's wait for podsg-nft-sync, p99", percentile(waits, 99),
                        f"{percentile(waits, 99):.1f} ms, median {median(waits):.1f} ms",

@@ -374,16 +374,127 @@ static void the_lock_sweeps_what_killed_writers_left(void **state)
 		write_file(rows[i].name, "");
 		age(rows[i].name, rows[i].age);
 	}
-	int fd = journal_lock(directory, 0, NULL);
-	assert_true(fd >= 0);
-	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_int_equal(access(path_in(rows[i].name), F_OK) == 0, rows[i].stays);
+	write_file(".lock", "");
 	age(".lock", 3600);
-	close(fd);
-	fd = journal_lock(directory, 0, NULL);
-	assert_true(fd >= 0);
-	assert_int_equal(access(path_in(".lock"), F_OK), 0);
-	close(fd);
+	for (int i = 0; i < 2; i++) {
+		int fd = journal_lock(directory, 0, NULL);
+		assert_true(fd >= 0);
+		for (size_t j = 0; j < COUNT(rows); j++)
+			assert_int_equal(access(path_in(rows[j].name), F_OK) == 0, rows[j].stays);
+		assert_int_equal(access(path_in(".lock"), F_OK), 0);
+		close(fd);
+	}
+}
+
+/* It is a look at all names: not every pod of a node is to pay for it. */
+static void the_lock_sweeps_now_and_then(void **state)
+{
+	static const struct {
+		time_t last;
+		bool sweeps;
+	} rows[] = {{0, false}, {500, false}, {700, true}, {-500, false}, {-7000, true}};
+	(void)state;
+	make_directory();
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		write_file(".a:eth0.json.abcdef", "");
+		age(".a:eth0.json.abcdef", 3600);
+		write_file(".lock", "");
+		age(".lock", rows[i].last);
+		int fd = journal_lock(directory, 0, NULL);
+		assert_true(fd >= 0);
+		assert_int_equal(access(path_in(".a:eth0.json.abcdef"), F_OK) < 0, rows[i].sweeps);
+		close(fd);
+	}
+}
+
+static ino_t inode_of(const char *name)
+{
+	struct stat status;
+	assert_int_equal(stat(path_in(name), &status), 0);
+	return status.st_ino;
+}
+
+static void a_state_changes_in_place_and_shows_in_the_files_time(void **state)
+{
+	static const enum attachment_state states[] = {ATTACHMENT_READY, ATTACHMENT_GONE,
+	                                               ATTACHMENT_ADDING, ATTACHMENT_READY};
+	struct attachment attachment = example();
+	struct attachment read;
+	struct stat before;
+	struct stat after;
+	(void)state;
+	attachment.state = ATTACHMENT_ADDING;
+	assert_int_equal(journal_write(directory, &attachment, NULL), 0);
+	for (size_t i = 0; i < COUNT(states); i++) {
+		assert_int_equal(stat(path_in(SANDBOX ":eth0.json"), &before), 0);
+		attachment.state = states[i];
+		assert_int_equal(journal_update(directory, &attachment, NULL), 0);
+		assert_int_equal(stat(path_in(SANDBOX ":eth0.json"), &after), 0);
+		assert_int_equal(after.st_ino, before.st_ino);
+		assert_int_equal(after.st_size, before.st_size);
+		assert_memory_not_equal(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim));
+		assert_int_equal(journal_read(directory, SANDBOX, "eth0", &read, NULL), 0);
+		assert_same(&read, &attachment);
+	}
+	assert_int_equal(count_files(), 1);
+}
+
+static void what_does_not_fit_in_place_is_written_anew(void **state)
+{
+	struct attachment attachment = example();
+	struct attachment read;
+	(void)state;
+	assert_int_equal(journal_update(directory, &attachment, NULL), 0);
+	ino_t first = inode_of(SANDBOX ":eth0.json");
+	memset(attachment.left, 'x', sizeof(attachment.left) - 1);
+	assert_int_equal(journal_update(directory, &attachment, NULL), 0);
+	assert_int_not_equal(inode_of(SANDBOX ":eth0.json"), first);
+	assert_int_equal(journal_read(directory, SANDBOX, "eth0", &read, NULL), 0);
+	assert_same(&read, &attachment);
+	assert_int_equal(count_files(), 1);
+}
+
+static int take_sandbox(void *context, const struct attachment *attachment)
+{
+	char *seen = context;
+	memcpy(seen + strlen(seen), attachment->sandbox, 2);
+	return 0;
+}
+
+static void a_walk_of_the_newer_ones_leaves_out_by_the_files_times(void **state)
+{
+	const int64_t now = (int64_t)time(NULL) * 1000;
+	const struct {
+		const char *sandbox;
+		int64_t created;
+		time_t age; /* of the file; 0: as it was written */
+		bool seen;
+	} rows[] = {
+		{"a", now - 60000, 60, false}, {"b", now - 1000, 0, true},
+		{"c", now + 7200000, 0, true}, /* the clock was set back */
+		{"d", now - 60000, 0, true},   /* written later on */
+		{"e", now - 10000, 10, true},
+	};
+	char seen[16] = "";
+	const struct journal_visitor visitor = {.attachment = take_sandbox, .context = seen};
+	struct attachment attachment = example();
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char name[32];
+		(void)snprintf(attachment.sandbox, sizeof(attachment.sandbox), "%s",
+		               rows[i].sandbox);
+		attachment.created = rows[i].created;
+		assert_int_equal(journal_write(directory, &attachment, NULL), 0);
+		(void)snprintf(name, sizeof(name), "%s:eth0.json", rows[i].sandbox);
+		if (rows[i].age)
+			age(name, rows[i].age);
+	}
+	assert_int_equal(journal_walk_newer(directory, now - 10000, &visitor, NULL), 0);
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(strstr(seen, rows[i].sandbox) != NULL, rows[i].seen);
+	assert_int_equal(journal_walk_newer(directory, now + 3600000, &visitor, NULL), 0);
+	assert_int_equal(strlen(seen), 5);
+	assert_int_equal(seen[4], 'c');
 }
 
 static void a_stamp_is_never_given_twice(void **state)
@@ -569,6 +680,10 @@ int main(void)
 		IN_A_PLACE(a_lock_file_that_is_taken_away_does_not_make_two_holders),
 		IN_A_PLACE(whoever_waits_gets_the_lock),
 		IN_A_PLACE(the_lock_sweeps_what_killed_writers_left),
+		IN_A_PLACE(the_lock_sweeps_now_and_then),
+		IN_A_PLACE(a_state_changes_in_place_and_shows_in_the_files_time),
+		IN_A_PLACE(what_does_not_fit_in_place_is_written_anew),
+		IN_A_PLACE(a_walk_of_the_newer_ones_leaves_out_by_the_files_times),
 		IN_A_PLACE(a_stamp_is_never_given_twice),
 		IN_A_PLACE(writers_that_are_killed_leave_a_whole_file),
 		IN_A_PLACE(full_and_read_only_disks_are_said),
