@@ -2,8 +2,9 @@
 #
 # make            build into build/            make check   install what is missing, build, test
 # make V=1        show the commands            make demo    install what is missing, build, demonstrate
+# make deb, rpm   packages into build/
 
-VERSION := 0.1.0
+VERSION := $(file <VERSION)
 
 DESTDIR ?=
 PREFIX ?= /usr/local
@@ -15,7 +16,10 @@ docdir ?= $(PREFIX)/share/doc/podsg
 unitdir ?= $(PREFIX)/lib/systemd/system
 cnibindir ?= /opt/cni/bin
 libexecdir ?= $(PREFIX)/libexec/podsg
-ocihooksdir ?= $(PREFIX)/share/containers/oci/hooks.d
+ocihooksdir ?= $(PREFIX)/share/podsg/oci
+completionsdir ?= $(PREFIX)/share/bash-completion/completions
+sysusersdir ?= $(PREFIX)/lib/sysusers.d
+tmpfilesdir ?= $(PREFIX)/lib/tmpfiles.d
 
 CC ?= cc
 AR ?= ar
@@ -89,9 +93,9 @@ MAKEFLAGS += --no-print-directory
 endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
-.PHONY: all deps check check-unit check-netns check-live check-dns check-hooks check-cluster check-sanitized demo \
-	bench lint fuzz soak install clean test-programs packages-missing run-tests run-cluster run-demo run-bench run-soak run-fuzz \
-	deps-cluster deps-bench deps-fuzz
+.PHONY: all deps check check-unit check-netns check-live check-dns check-hooks check-cluster check-vm check-sanitized demo \
+	bench lint fuzz soak install dist deb rpm clean test-programs packages-missing run-tests run-cluster run-vm run-demo run-bench run-soak run-fuzz \
+	deps-cluster deps-vm deps-bench deps-fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -144,18 +148,22 @@ $(FUZZ_PROGRAMS): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libtest.a
 	$(say) LD $@
 	$(Q)$(CLANG) -g $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-$(B)/obj/%.o: %.c Makefile | $(NEEDED)
+$(B)/obj/%.o: %.c Makefile VERSION | $(NEEDED)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(HARDEN_CFLAGS) $(CFLAGS) -c -o $@ $<
-$(B)/asan/%.o: %.c Makefile | $(NEEDED)
+$(B)/asan/%.o: %.c Makefile VERSION | $(NEEDED)
 	$(say) 'CC asan' $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(SANITIZE_CFLAGS) -c -o $@ $<
-$(B)/fuzz/%.o: %.c Makefile | $(NEEDED)
+$(B)/fuzz/%.o: %.c Makefile VERSION | $(NEEDED)
 	$(say) 'CC fuzz' $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BASE_CPPFLAGS) $(BASE_CFLAGS) $(FUZZ_CFLAGS) -c -o $@ $<
+
+# What the assembler reads is not in the compiler's list.
+$(foreach kind,obj asan fuzz lint,$(B)/$(kind)/nft-sync/ctl/report_assets.o): \
+	nft-sync/ctl/report.css nft-sync/ctl/report.js
 
 -include $(wildcard $(B)/*/*/*.d $(B)/*/*/*/*.d)
 
@@ -190,6 +198,13 @@ deps-cluster:
 	@packaging/install-dependencies build test cluster
 run-cluster: all
 	$(Q)tests/run cluster
+# The first time this makes the machine's image, which takes a few minutes.
+check-vm: deps-vm
+	@$(MAKE) $(JOBS) run-vm
+deps-vm:
+	@packaging/install-dependencies build test package vm
+run-vm: deb
+	$(Q)tests/run vm
 run-demo: all
 	$(Q)tests/demo/demo
 bench: deps-bench
@@ -274,25 +289,7 @@ lint-man:
 			{ echo "$$page: $$out"; exit 1; }; \
 	done
 
-install: all
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
-		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir)
-	$(INSTALL) -d $(DESTDIR)$(cnibindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(ocihooksdir)
-	$(INSTALL) $(B)/podsg-nft-sync $(B)/podsg-dnscache $(B)/podsg-conflist $(B)/podsg-eni-gc \
-		$(DESTDIR)$(sbindir)/
-	$(INSTALL) $(B)/podsg-cni $(DESTDIR)$(cnibindir)/
-	$(INSTALL) $(B)/podsg-oci-hook $(DESTDIR)$(libexecdir)/
-	sed 's|/usr/libexec/podsg/|$(libexecdir)/|g' packaging/oci/podsg-oci-hook.json \
-		>$(DESTDIR)$(ocihooksdir)/podsg-oci-hook.json
-	$(INSTALL) $(B)/podsgctl $(DESTDIR)$(bindir)/
-	$(INSTALL) -m 644 packaging/man/*.5 $(DESTDIR)$(mandir)/man5/
-	$(INSTALL) -m 644 packaging/man/*.8 $(DESTDIR)$(mandir)/man8/
-	$(INSTALL) -m 644 README.md COPYING $(DESTDIR)$(docdir)/
-	cp -R packaging/examples packaging/kubernetes $(DESTDIR)$(docdir)/
-	for unit in $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.path packaging/systemd/*.timer)); do \
-		sed 's|/usr/sbin/|$(sbindir)/|g' packaging/systemd/$$unit >$(DESTDIR)$(unitdir)/$$unit \
-			|| exit 1; \
-	done
+include packaging/packaging.mk
 
 clean:
 	rm -rf $(B)

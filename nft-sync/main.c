@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/config.h"
 #include "common/log.h"
@@ -14,7 +15,7 @@
 #define EXIT_FAILED 1 /* could not start or apply; --check found something */
 #define EXIT_USAGE 2
 
-enum job { JOB_RUN, JOB_CHECK, JOB_PRINT, JOB_ONCE };
+enum job { JOB_RUN, JOB_CHECK, JOB_PRINT, JOB_ONCE, JOB_CLEAN_UP };
 
 struct options {
 	const char *config; /* NULL: the default, which may be absent */
@@ -23,7 +24,7 @@ struct options {
 };
 
 static const char usage[] =
-	"Usage: podsg-nft-sync [--config FILE] [--check | --print | --once]\n"
+	"Usage: podsg-nft-sync [--config FILE] [--check | --print | --once | --clean-up]\n"
 	"Renders security groups of pods into nftables and keeps them true.\n"
 	"\n"
 	"  --config FILE  configuration (" CONFIG_PATH ")\n"
@@ -32,6 +33,7 @@ static const char usage[] =
 	"  --once         apply and exit\n"
 	"                 These three read the API server and EC2 as well, where they are\n"
 	"                 turned on, and fail where that takes longer than 75 s.\n"
+	"  --clean-up     remove the table of a daemon that is gone, and exit\n"
 	"  --debug        log more\n"
 	"  --help         this text\n"
 	"\n"
@@ -40,13 +42,10 @@ static const char usage[] =
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'k'},
-		{"print", no_argument, NULL, 'p'},
-		{"once", no_argument, NULL, 'o'},
-		{"debug", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+		{"print", no_argument, NULL, 'p'},        {"once", no_argument, NULL, 'o'},
+		{"clean-up", no_argument, NULL, 'r'},     {"debug", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 	};
 	int option;
 	memset(options, 0, sizeof(*options));
@@ -63,6 +62,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'o':
 			options->job = JOB_ONCE;
+			break;
+		case 'r':
+			options->job = JOB_CLEAN_UP;
 			break;
 		case 'd':
 			log_set_level(LOG_LEVEL_DEBUG);
@@ -177,6 +179,24 @@ close:
 	return r;
 }
 
+/* Pods are not filtered any more, and whoever reads the file of branches is not to think so. */
+static int clean_up(const struct config *config, struct error *err)
+{
+	struct nft_report report;
+	struct nft *nft = NULL;
+	struct image *nothing = image_new();
+	int r = nothing ? nft_open(config->nft_sync.table, false, &nft, err)
+	                : error_set(err, -ENOMEM, "no memory");
+	if (r == 0)
+		r = nft_apply(nft, nothing, &report, err);
+	if (r == 0 && unlink(config->nft_sync.branches) < 0 && errno != ENOENT)
+		r = error_set(err, -errno, "%s: cannot remove: %s", config->nft_sync.branches,
+		              strerror(errno));
+	nft_close(nft);
+	image_free(nothing);
+	return r;
+}
+
 /* Below 0: failed. Above: that many things were found wrong. Takes config over. */
 static int do_job(const struct options *options, struct config *config, struct error *err)
 {
@@ -185,6 +205,8 @@ static int do_job(const struct options *options, struct config *config, struct e
 		return daemon_run(options->config, config, err);
 	if (options->job == JOB_ONCE)
 		r = apply_once(config, err);
+	else if (options->job == JOB_CLEAN_UP)
+		r = clean_up(config, err);
 	else
 		r = draw_only(config, options->job, err);
 	config_free(config);

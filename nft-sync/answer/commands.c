@@ -5,6 +5,7 @@
 
 #include "nft-sync/answer/command_parts.h"
 #include "nft-sync/answer/commands.h"
+#include "nft-sync/answer/ends.h"
 #include "nft-sync/judge/explain.h"
 
 static const char *text_of(const cJSON *request, const char *key)
@@ -69,7 +70,7 @@ static cJSON *answer_explain(struct sync *sync, const cJSON *request)
 	                                .destination = text_of(request, "destination"),
 	                                .what = text_of(request, "what"),
 	                                .in = text_of(request, "in")};
-	struct explain_facts facts = {
+	struct passage_facts facts = {
 		.resolution = sync->resolution, .model = sync->model, .host = &sync->host};
 	cJSON *answer = NULL;
 	if (cJSON_IsNumber(port) && port->valuedouble >= 0 && port->valuedouble <= 65535)
@@ -82,14 +83,34 @@ static cJSON *answer_explain(struct sync *sync, const cJSON *request)
 	return answer;
 }
 
+static cJSON *answer_ends(struct sync *sync, const cJSON *request)
+{
+	(void)request;
+	if (!sync->resolution)
+		return failure("nothing is resolved yet");
+	cJSON *answer = ends_answer(sync);
+	cJSON_AddBoolToObject(answer, "ok", true);
+	return answer;
+}
+
+static cJSON *answer_services(struct sync *sync, const cJSON *request)
+{
+	struct error err = {0};
+	if (!sync->resolution)
+		return failure("nothing is resolved yet");
+	cJSON *answer = services_answer(sync, request, &err);
+	if (!answer)
+		return failure(err.text);
+	cJSON_AddBoolToObject(answer, "ok", true);
+	return answer;
+}
+
 static const struct {
 	const char *name;
 	cJSON *(*answer)(struct sync *sync, const cJSON *request);
 } commands[] = {
-	{"status", answer_status},
-	{"pods", answer_pods},
-	{"groups", answer_groups},
-	{"explain", answer_explain},
+	{"status", answer_status},   {"pods", answer_pods}, {"groups", answer_groups},
+	{"explain", answer_explain}, {"ends", answer_ends}, {"services", answer_services},
 };
 
 cJSON *command_answer(struct sync *sync, const cJSON *request)
@@ -98,6 +119,7 @@ cJSON *command_answer(struct sync *sync, const cJSON *request)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return commands[i].answer(sync, request);
-	return failure(
-		"unknown command: expected status, pods, groups, explain, monitor or attach");
+	return failure("unknown command: expected status, pods, groups, explain, ends, services, "
+	               "monitor or "
+	               "attach");
 }

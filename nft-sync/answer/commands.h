@@ -2,8 +2,8 @@
 #ifndef PODSG_COMMANDS_H
 #define PODSG_COMMANDS_H
 
-/* What podsgctl can ask: {"command":"status"|"pods"|"groups"|"explain", …}. What is
- * answered by more than one line, monitor, is drop_monitor.h's; what is answered later, attach,
+/* What podsgctl can ask: {"command":"status"|"pods"|"groups"|"explain"|"ends"|"services", …}. What
+ * is answered by more than one line, monitor, is drop_monitor.h's; what is answered later, attach,
  * is attach.h's. */
 
 #include "nft-sync/sync.h"

@@ -329,6 +329,11 @@ uint64_t control_client_missed(const struct control_client *client)
 	return client->queue ? client->queue->dropped : 0;
 }
 
+bool control_client_is_behind(const struct control_client *client)
+{
+	return client->answer || (client->queue && client->queue->count > 0);
+}
+
 void control_client_end(struct control_client *client)
 {
 	client_close(client);

@@ -9,6 +9,7 @@
 #include "common/error.h"
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <uv.h>
 
 #define CONTROL_CLIENTS_MAX 576
@@ -48,6 +49,9 @@ void control_client_stream(struct control_client *client, void (*gone)(void *con
 /* One line more. Who does not read them in time misses the oldest: see control_client_missed(). */
 void control_client_say(struct control_client *client, const cJSON *line);
 uint64_t control_client_missed(const struct control_client *client); /* lines so far */
+
+/* Whether it has yet to read lines, so that one more may have to give way. */
+bool control_client_is_behind(const struct control_client *client);
 
 /* The stream is over: the connection closes. gone is called before this returns. */
 void control_client_end(struct control_client *client);

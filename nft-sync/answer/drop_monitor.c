@@ -20,6 +20,7 @@ struct viewer {
 	struct control_client *client; /* NULL: the place is free */
 	struct drop_filter filter;
 	bool fresh;    /* what was counted up to its first tick happened before it came */
+	uint64_t more; /* untold */
 	uint64_t lost; /* by the log when it was last told, and lines that it missed itself */
 	uint64_t slow;
 	unsigned silent; /* ticks */
@@ -175,10 +176,15 @@ static void say_heartbeat(struct viewer *viewer)
 
 static void tell(const struct listener *listener, struct viewer *viewer)
 {
-	uint64_t more = viewer->fresh ? 0 : unseen(listener, &viewer->filter);
+	viewer->more += viewer->fresh ? 0 : unseen(listener, &viewer->filter);
+	viewer->fresh = false;
+	/* A line with counts must not be one of those that give way. */
+	if (control_client_is_behind(viewer->client))
+		return;
+	uint64_t more = viewer->more;
 	uint64_t lost = drop_log_lost(listener->log) - viewer->lost;
 	uint64_t slow = control_client_missed(viewer->client) - viewer->slow;
-	viewer->fresh = false;
+	viewer->more = 0;
 	viewer->lost += lost;
 	viewer->slow += slow;
 	if (more || lost || slow)

@@ -16,6 +16,7 @@ void show_explain(const cJSON *answer);
 const char *text_of(const cJSON *object, const char *key);
 double number_of(const cJSON *object, const char *key);
 bool is_true(const cJSON *object, const char *key);
+const cJSON *part(const cJSON *object, const char *key); /* NULL: there is none */
 
 /* Colours, only where standard output is a terminal; "" else. */
 enum colour { COLOUR_OFF, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM };

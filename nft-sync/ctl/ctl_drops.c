@@ -21,11 +21,6 @@ static const struct {
 
 typedef char row_cells[DROPS_COLUMNS][CELL_MAX];
 
-static const cJSON *part(const cJSON *object, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* Of "2026-03-02T09:15:04.123Z". Local time would not compare with the lines of other nodes. */
 static void time_cell(const cJSON *event, char cell[CELL_MAX])
 {

@@ -6,11 +6,6 @@
 
 #define AGE_SIZE 32
 
-static const cJSON *part(const cJSON *object, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static void show_source(const cJSON *source)
 {
 	char age[AGE_SIZE];

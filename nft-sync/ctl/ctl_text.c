@@ -22,6 +22,11 @@ bool is_true(const cJSON *object, const char *key)
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
+const cJSON *part(const cJSON *object, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
 const char *colour(enum colour wanted)
 {
 	static const char *const codes[] = {"\033[0m", "\033[32m", "\033[31m", "\033[2m"};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "common/control.h"
 #include "nft-sync/ctl/ctl.h"
 #include "nft-sync/ctl/ctl_monitor.h"
+#include "nft-sync/ctl/kubeconfig.h"
+#include "nft-sync/ctl/report.h"
 
 #define PATIENCE 15 /* seconds */
 
@@ -16,13 +19,18 @@
 #define EXIT_USAGE 2
 #define EXIT_UNREACHABLE 3 /* the daemon does not answer, or could not */
 
+/* As they are written, NULL where they are not; of other types behind settle_options(). */
 struct options {
 	const char *config;
 	const char *socket;
+	const char *output;
 	const char *in;
-	long original_port;                               /* 0: none */
-	const char *pod, *interface, *direction, *reason; /* NULL: any */
-	unsigned long count;                              /* 0: no end */
+	const char *original_port_text, *count_text, *seconds_text;
+	const char *pod, *interface, *direction, *reason;
+	const char *server, *token_file, *ca_file;
+	long original_port;  /* 0: none */
+	unsigned long count; /* 0: no end */
+	unsigned long seconds;
 	bool json;
 	bool help;
 };
@@ -30,7 +38,8 @@ struct options {
 static const char usage[] =
 	"Usage: podsgctl [OPTIONS] status | pods | groups\n"
 	"       podsgctl [OPTIONS] explain SOURCE DESTINATION [PROTOCOL/PORT]\n"
-	"       podsgctl [OPTIONS] monitor\n"
+	"       podsgctl [OPTIONS] monitor | report\n"
+	"       podsgctl kubeconfig --server URL --token-file FILE --ca-file FILE [--output FILE]\n"
 	"Asks podsg-nft-sync on this node.\n"
 	"\n"
 	"  status   sources and their ages, interfaces by state, last commit, repairs, errors\n"
@@ -40,8 +49,11 @@ static const char usage[] =
 	"           SOURCE, DESTINATION: an address, or namespace/name of a pod of this node\n"
 	"           PROTOCOL/PORT: tcp/443, udp/53, icmp/8/0, 47; a ping where left out\n"
 	"  monitor  shows dropped packets as they come, until interrupted\n"
+	"  report   all of it and who may talk to whom, as one HTML page on standard output\n"
+	"  kubeconfig  writes how the daemon reaches the API server; asks nobody\n"
 	"\n"
-	"  -o json               the daemon's answer as it is; monitor: one object a line\n"
+	"  -o json               the daemon's answer as it is; monitor: one object a line;\n"
+	"                        report: the data of the page\n"
 	"  --in INTERFACE        explain: where the packet comes in\n"
 	"  --original-port PORT  explain: the port before destination NAT (a node port)\n"
 	"  --pod NAMESPACE/NAME  monitor: packets that this pod's groups or path dropped\n"
@@ -49,6 +61,11 @@ static const char usage[] =
 	"  --direction DIR       monitor: ingress or egress, as the pod sees it\n"
 	"  --reason REASON       monitor: rules, node-groups, source, path, closed, claimed\n"
 	"  --count N             monitor: end after so many packets\n"
+	"  --seconds N           report: watch dropped packets for so long (5); 0: count them\n"
+	"  --server URL          kubeconfig: the API server, https://HOST:PORT\n"
+	"  --token-file FILE     kubeconfig: where the service account's token is, and is renewed\n"
+	"  --ca-file FILE        kubeconfig: the authority of the server's certificate\n"
+	"  --output FILE         kubeconfig: where to write it, instead of to standard output\n"
 	"  --socket PATH         the daemon's socket, instead of the configuration's\n"
 	"  --config FILE         configuration (" CONFIG_PATH ")\n"
 	"  --help                this text\n"
@@ -74,103 +91,81 @@ static unsigned long parse_count(const char *text)
 	return *end || errno || text[0] == '-' ? 0 : count;
 }
 
-enum monitor_option {
-	OPTION_POD = 256,
-	OPTION_INTERFACE,
-	OPTION_DIRECTION,
-	OPTION_REASON,
-	OPTION_COUNT
-};
-
-static int take_monitor_option(int option, const char *value, struct options *options)
+/* 0 to the most; below 0: it is none. */
+static long parse_seconds(const char *text)
 {
-	switch (option) {
-	case OPTION_POD:
-		options->pod = value;
-		return 0;
-	case OPTION_INTERFACE:
-		options->interface = value;
-		return 0;
-	case OPTION_DIRECTION:
-		options->direction = value;
-		return 0;
-	case OPTION_REASON:
-		options->reason = value;
-		return 0;
-	case OPTION_COUNT:
-		options->count = parse_count(value);
-		return options->count ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
-	}
+	char *end;
+	errno = 0;
+	long seconds = strtol(text, &end, 10);
+	return !text[0] || *end || errno || seconds < 0 || seconds > REPORT_SECONDS_MAX ? -EINVAL
+	                                                                                : seconds;
 }
+
+static int settle_options(struct options *options)
+{
+	long seconds =
+		options->seconds_text ? parse_seconds(options->seconds_text) : REPORT_SECONDS;
+	if (seconds < 0)
+		return -EINVAL;
+	options->seconds = (unsigned long)seconds;
+	if (options->original_port_text) {
+		options->original_port = parse_port(options->original_port_text);
+		if (options->original_port < 0)
+			return -EINVAL;
+	}
+	if (options->count_text) {
+		options->count = parse_count(options->count_text);
+		if (options->count == 0)
+			return -EINVAL;
+	}
+	options->json = options->output && strcmp(options->output, "json") == 0;
+	return 0;
+}
+
+/* getopt_long() returns where the option's text goes. */
+#define TEXTS 256
+#define TEXT_OPTION(name, member)                                                                  \
+	{                                                                                          \
+		name, required_argument, NULL, TEXTS + offsetof(struct options, member)            \
+	}
 
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"socket", required_argument, NULL, 's'},
-		{"output", required_argument, NULL, 'o'},
-		{"in", required_argument, NULL, 'i'},
-		{"original-port", required_argument, NULL, 'p'},
-		{"pod", required_argument, NULL, OPTION_POD},
-		{"interface", required_argument, NULL, OPTION_INTERFACE},
-		{"direction", required_argument, NULL, OPTION_DIRECTION},
-		{"reason", required_argument, NULL, OPTION_REASON},
-		{"count", required_argument, NULL, OPTION_COUNT},
+		TEXT_OPTION("config", config),
+		TEXT_OPTION("socket", socket),
+		TEXT_OPTION("output", output),
+		TEXT_OPTION("in", in),
+		TEXT_OPTION("original-port", original_port_text),
+		TEXT_OPTION("pod", pod),
+		TEXT_OPTION("interface", interface),
+		TEXT_OPTION("direction", direction),
+		TEXT_OPTION("reason", reason),
+		TEXT_OPTION("count", count_text),
+		TEXT_OPTION("seconds", seconds_text),
+		TEXT_OPTION("server", server),
+		TEXT_OPTION("token-file", token_file),
+		TEXT_OPTION("ca-file", ca_file),
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
 	memset(options, 0, sizeof(*options));
 	while ((option = getopt_long(argc, argv, "c:s:o:h", longs, NULL)) != -1) {
-		switch (option) {
-		case 'c':
+		if (option == 'c')
 			options->config = optarg;
-			break;
-		case 's':
+		else if (option == 's')
 			options->socket = optarg;
-			break;
-		case 'i':
-			options->in = optarg;
-			break;
-		case 'p':
-			options->original_port = parse_port(optarg);
-			if (options->original_port < 0)
-				return -EINVAL;
-			break;
-		case 'o':
-			if (strcmp(optarg, "json") != 0)
-				return -EINVAL;
-			options->json = true;
-			break;
-		case 'h':
+		else if (option == 'o')
+			options->output = optarg;
+		else if (option == 'h')
 			options->help = true;
-			break;
-		default:
-			if (take_monitor_option(option, optarg, options) < 0)
-				return -EINVAL;
-		}
+		else if (option >= TEXTS)
+			memcpy((char *)options + (option - TEXTS), &optarg, sizeof(optarg));
+		else
+			return -EINVAL;
 	}
-	return 0;
-}
-
-static const struct command {
-	const char *name;
-	int least, most;                   /* arguments */
-	void (*show)(const cJSON *answer); /* NULL: the answer has no end */
-} commands[] = {
-	{"status", 0, 0, show_status},   {"pods", 0, 0, show_pods}, {"groups", 0, 0, show_groups},
-	{"explain", 2, 3, show_explain}, {"monitor", 0, 0, NULL},
-};
-
-static const struct command *find_command(int count, char **words)
-{
-	for (size_t i = 0; count > 0 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(words[0], commands[i].name) == 0 && count - 1 >= commands[i].least &&
-		    count - 1 <= commands[i].most)
-			return &commands[i];
-	return NULL;
+	return settle_options(options);
 }
 
 static void add_optional(cJSON *request, const char *key, const char *value)
@@ -202,6 +197,13 @@ static void print_json(const cJSON *answer)
 		puts(text);
 	cJSON_free(text);
 }
+
+struct command {
+	const char *name;
+	int least, most;                   /* arguments */
+	void (*show)(const cJSON *answer); /* NULL: there is more to it than one answer */
+	int (*run)(const struct options *options, const char *path, const cJSON *request);
+};
 
 static int exit_status(const struct command *command, const cJSON *answer)
 {
@@ -246,6 +248,54 @@ static int monitor(const struct options *options, const char *path, const cJSON 
 	return 0;
 }
 
+static int report(const struct options *options, const char *path, const cJSON *request)
+{
+	struct error err = {0};
+	const struct report_options wanted = {
+		.path = path, .seconds = (unsigned)options->seconds, .json = options->json};
+	(void)request;
+	if (report_run(&wanted, &err) == 0)
+		return 0;
+	fprintf(stderr, "podsgctl: %s\n", err.text);
+	return EXIT_UNREACHABLE;
+}
+
+/* Needs neither the daemon nor its configuration: it comes before both. */
+static int write_kubeconfig(const struct options *options)
+{
+	struct error err = {0};
+	const struct kubeconfig_options wanted = {.server = options->server,
+	                                          .token_file = options->token_file,
+	                                          .ca_file = options->ca_file,
+	                                          .output = options->output};
+	int r;
+	if (!wanted.server || !wanted.token_file || !wanted.ca_file) {
+		fputs("podsgctl: kubeconfig needs --server, --token-file and --ca-file\n", stderr);
+		return EXIT_USAGE;
+	}
+	r = kubeconfig_run(&wanted, &err);
+	if (r == 0)
+		return 0;
+	fprintf(stderr, "podsgctl: %s\n", err.text);
+	return r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE;
+}
+
+static const struct command commands[] = {
+	{"status", 0, 0, show_status, NULL}, {"pods", 0, 0, show_pods, NULL},
+	{"groups", 0, 0, show_groups, NULL}, {"explain", 2, 3, show_explain, NULL},
+	{"monitor", 0, 0, NULL, monitor},    {"report", 0, 0, NULL, report},
+	{"kubeconfig", 0, 0, NULL, NULL},
+};
+
+static const struct command *find_command(int count, char **words)
+{
+	for (size_t i = 0; count > 0 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(words[0], commands[i].name) == 0 && count - 1 >= commands[i].least &&
+		    count - 1 <= commands[i].most)
+			return &commands[i];
+	return NULL;
+}
+
 /* The daemon listens where we are told, where it is configured, or by default: it may have refused
  * the configuration that is broken now, and is the one to ask about that. */
 static int run(const struct options *options, const struct command *command, int count,
@@ -265,7 +315,7 @@ static int run(const struct options *options, const struct command *command, int
 	if (command->show)
 		status = ask(options, command, path, request);
 	else
-		status = monitor(options, path, request);
+		status = command->run(options, path, request);
 	cJSON_Delete(request);
 	config_free(config);
 	return status;
@@ -280,9 +330,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	const struct command *command = find_command(argc - optind, argv + optind);
-	if (parsed < 0 || !command) {
+	bool local = command && !command->show && !command->run;
+	if (parsed < 0 || !command || (options.output && !options.json && !local)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (local)
+		return write_kubeconfig(&options);
 	return run(&options, command, argc - optind, argv + optind);
 }

@@ -325,7 +325,11 @@ static int delta_anew(struct delta *delta, const struct image *to, bool replace)
 static int delta_fill(struct delta *delta, const struct image *from, const struct image *to)
 {
 	struct comparison c;
-	if (!from || !from->present)
+	bool there = from && from->present;
+	if (!to->present)
+		return there ? delta_add(delta, (struct delta_step){.kind = DELTA_DELETE_TABLE})
+		             : 0;
+	if (!there)
 		return delta_anew(delta, to, false);
 	int r = compare_images(from, to, &c);
 	if (r < 0)

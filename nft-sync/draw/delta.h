@@ -37,7 +37,8 @@ struct delta {
 	size_t elements_added, elements_deleted;
 };
 
-/* from NULL: nothing is there. -ENOMEM. Both images must outlive the delta. */
+/* from NULL: nothing is there; to is not present: nothing is to be. -ENOMEM. Both images must
+ * outlive the delta. */
 int delta_make(const struct image *from, const struct image *to, struct delta **ret);
 void delta_free(struct delta *delta); /* accepts NULL */
 

@@ -9,29 +9,19 @@
 #include "nft-sync/judge/dns_permission.h"
 #include "nft-sync/judge/explain.h"
 #include "nft-sync/judge/near_rule.h"
-#include "nft-sync/judge/way.h"
+#include "nft-sync/judge/passage.h"
 
 #define TEXT_MAX 512
-#define PASSES_MAX 2
 #define PING4 8
 #define PING6 128
 
-/* One way of a packet through the node. */
-struct pass {
-	char in[INTERFACE_NAME_MAX];
-	char out[INTERFACE_NAME_MAX];
-	struct verdict verdict;
-};
-
 struct explanation {
 	const struct explain_request *request;
-	const struct explain_facts *facts;
+	const struct passage_facts *facts;
 	struct packet packet;
-	const struct branch *source;      /* NULL: not of this node */
-	const struct branch *destination; /* likewise */
-	struct pass passes[PASSES_MAX];
-	unsigned count;
-	char problem[TEXT_MAX + 64]; /* why the way can't be told, "" = it can */
+	struct passage passage;
+	struct verdict verdicts[PASSES_MAX];
+	unsigned count; /* of verdicts */
 };
 
 static const struct branch *branch_named(const struct resolution *resolution, const char *name)
@@ -89,8 +79,6 @@ static int find_ends(struct explanation *e, struct error *err)
 	if (e->packet.source.family != e->packet.destination.family)
 		return error_set(err, -EINVAL,
 		                 "source and destination are of different address families");
-	e->source = resolution_branch_at(resolution, &e->packet.source);
-	e->destination = resolution_branch_at(resolution, &e->packet.destination);
 	return 0;
 }
 
@@ -176,117 +164,13 @@ static void lead_strict_dns(struct explanation *e)
 	struct packet *packet = &e->packet;
 	const struct resolution *resolution = e->facts->resolution;
 	const struct dns_server *server;
-	if (!e->source || e->source->mode != MODE_STRICT || !dns_is_query(resolution, packet) ||
+	const struct branch *source = resolution_branch_at(resolution, &packet->source);
+	if (!source || source->mode != MODE_STRICT || !dns_is_query(resolution, packet) ||
 	    !address_is_node_local(&packet->destination) ||
 	    !dns_led_server(resolution, packet->destination.family, 0, &server))
 		return;
 	packet->destination = server->address;
 	packet->port = packet->protocol == IPPROTO_UDP ? server->udp_port : server->tcp_port;
-	e->destination = resolution_branch_at(resolution, &packet->destination);
-}
-
-static struct judge_rules rules_of(const struct explanation *e)
-{
-	return (struct judge_rules){.group = model_judge_group,
-	                            .prefix_list = model_judge_prefix_list,
-	                            .context = e->facts->model};
-}
-
-static void add_pass(struct explanation *e, const char *in, const char *out)
-{
-	const struct judge_rules rules = rules_of(e);
-	struct pass *pass = &e->passes[e->count++];
-	snprintf(pass->in, sizeof(pass->in), "%s", in);
-	snprintf(pass->out, sizeof(pass->out), "%s", out);
-	e->packet.in = pass->in;
-	e->packet.out = pass->out;
-	judge(e->facts->resolution, &rules, &e->packet, &pass->verdict);
-}
-
-static int leave(const struct explanation *e, char out[static INTERFACE_NAME_MAX],
-                 struct error *err)
-{
-	const struct explain_facts *facts = e->facts;
-	if (e->source)
-		return way_out(facts->resolution, facts->host, e->source, &e->packet.source,
-		               &e->packet.destination, out, err);
-	return host_route(facts->host, &e->packet.destination, &e->packet.source, "", 0, out, err);
-}
-
-/* The pass of a packet that begins on this node; false where it ends there. */
-static bool first_pass(struct explanation *e)
-{
-	struct error failure = {0};
-	char out[INTERFACE_NAME_MAX];
-	if (leave(e, out, &failure) < 0) {
-		snprintf(e->problem, sizeof(e->problem), "the node has no route: %s", failure.text);
-		return false;
-	}
-	add_pass(e, e->source ? e->source->interface : "", out);
-	return e->passes[0].verdict.permitted;
-}
-
-/* Where a packet for a pod of this node comes in, or comes in again from the fabric. */
-static const char *entry(const struct explanation *e, bool again,
-                         char room[static INTERFACE_NAME_MAX])
-{
-	const struct explain_facts *facts = e->facts;
-	bool translated = e->packet.original_port != e->packet.port;
-	if (e->request->in[0])
-		return e->request->in;
-	if (!again)
-		return way_in(facts->resolution, facts->host, e->destination, &e->packet.source,
-		              translated, room);
-	return e->destination->device[0] ? e->destination->device
-	                                 : facts->resolution->primary_interface;
-}
-
-static void find_passes(struct explanation *e)
-{
-	char room[INTERFACE_NAME_MAX];
-	bool from_here = e->source || way_is_from_node(e->facts->host, &e->packet.source);
-	if (!e->source && !e->destination)
-		return;
-	if (from_here && !first_pass(e))
-		return;
-	if (!e->destination)
-		return;
-	/* Straight from end to end it was one pass; through the fabric it comes in once more. */
-	if (from_here && strcmp(e->passes[0].out, e->destination->interface) == 0)
-		return;
-	add_pass(e, entry(e, from_here, room), e->destination->interface);
-}
-
-static void rule_sentence(const struct judgement *j, char *text, size_t size)
-{
-	char rule[RULE_TEXT_MAX];
-	rule_text(j->rule, j->direction, rule, sizeof(rule));
-	snprintf(text, size, "allowed by %s%s%s%s: %s", j->group->id, j->group->name[0] ? " (" : "",
-	         j->group->name, j->group->name[0] ? ")" : "", rule);
-}
-
-static const char *const reason_texts[] = {
-	[REASON_NOT_OURS] = "not ours",
-	[REASON_DNS] = "allowed: it may ask the cluster's DNS, and so its cache on the node",
-	[REASON_NEIGHBOUR] = "allowed: IPv6 neighbour discovery",
-	[REASON_SOURCE] = "dropped: the source is not an address of the pod (source/dest check)",
-	[REASON_PATH] = "dropped: a strict pod exchanges packets with its own branch device only",
-	[REASON_NO_RULE] = "dropped: no rule of its groups allows it",
-	[REASON_NODE_NO_RULE] = "dropped: no rule of the node's groups allows it",
-	[REASON_CLOSED] = "dropped: none of its groups is known",
-	[REASON_CLAIMED] = "dropped: a newer pod has its address or interface",
-};
-
-static void judgement_sentence(const struct judgement *j, char *text, size_t size)
-{
-	if (j->reason == REASON_RULE)
-		rule_sentence(j, text, size);
-	else if (j->reason == REASON_EXEMPT)
-		snprintf(text, size, "allowed: exempt (%s)", exemption_names[j->exemption]);
-	else if (j->reason == REASON_CLOSED && j->branch->too_many_rules[j->direction])
-		snprintf(text, size, "dropped: its groups have too many rules, it is closed");
-	else
-		snprintf(text, size, "%s", reason_texts[j->reason]);
 }
 
 static void add_rule(cJSON *object, const char *group_key, const char *rule_key,
@@ -318,7 +202,7 @@ static void add_groups(cJSON *object, const struct branch *branch, struct model 
 /* The rule that would have been asked for, and what it lacks. */
 static void add_nearest(cJSON *object, const struct explanation *e, const struct judgement *j)
 {
-	const struct judge_rules rules = rules_of(e);
+	const struct judge_rules rules = passage_rules(e->facts);
 	char text[NEAR_TEXT_MAX];
 	struct near_rule near;
 	struct packet packet = e->packet;
@@ -343,7 +227,7 @@ static cJSON *end_object(const struct explanation *e, const struct judgement *j)
 	char pod[TEXT_MAX];
 	cJSON *object = cJSON_CreateObject();
 	snprintf(pod, sizeof(pod), "%s/%s", j->branch->namespace, j->branch->pod);
-	judgement_sentence(j, text, sizeof(text));
+	(void)judgement_text(j, text, sizeof(text));
 	cJSON_AddStringToObject(object, "interface", j->branch->interface);
 	cJSON_AddStringToObject(object, "pod", pod);
 	cJSON_AddStringToObject(object, "direction", direction_name(j->direction));
@@ -360,15 +244,16 @@ static cJSON *end_object(const struct explanation *e, const struct judgement *j)
 	return object;
 }
 
-static cJSON *pass_object(const struct explanation *e, const struct pass *pass)
+static cJSON *pass_object(const struct explanation *e, const struct pass *pass,
+                          const struct verdict *verdict)
 {
 	cJSON *object = cJSON_CreateObject();
 	cJSON *ends = cJSON_CreateArray();
 	cJSON_AddStringToObject(object, "in", pass->in);
 	cJSON_AddStringToObject(object, "out", pass->out);
-	cJSON_AddBoolToObject(object, "permitted", pass->verdict.permitted);
-	for (size_t i = 0; i < pass->verdict.end_count; i++)
-		cJSON_AddItemToArray(ends, end_object(e, &pass->verdict.ends[i]));
+	cJSON_AddBoolToObject(object, "permitted", verdict->permitted);
+	for (size_t i = 0; i < verdict->end_count; i++)
+		cJSON_AddItemToArray(ends, end_object(e, &verdict->ends[i]));
 	cJSON_AddItemToObject(object, "ends", ends);
 	return object;
 }
@@ -377,12 +262,13 @@ static cJSON *answer(const struct explanation *e)
 {
 	char source[PREFIX_TEXT_MAX];
 	char destination[PREFIX_TEXT_MAX];
-	bool permitted = !e->problem[0];
+	bool permitted = !e->passage.problem.code;
 	cJSON *object = cJSON_CreateObject();
 	cJSON *passes = cJSON_CreateArray();
 	for (unsigned i = 0; i < e->count; i++) {
-		permitted = permitted && e->passes[i].verdict.permitted;
-		cJSON_AddItemToArray(passes, pass_object(e, &e->passes[i]));
+		permitted = permitted && e->verdicts[i].permitted;
+		cJSON_AddItemToArray(passes,
+		                     pass_object(e, &e->passage.passes[i], &e->verdicts[i]));
 	}
 	cJSON_AddBoolToObject(object, "permitted", permitted);
 	cJSON_AddStringToObject(object, "source", prefix_text(&e->packet.source, source));
@@ -390,16 +276,16 @@ static cJSON *answer(const struct explanation *e)
 	                        prefix_text(&e->packet.destination, destination));
 	cJSON_AddStringToObject(object, "what", e->request->what);
 	cJSON_AddItemToObject(object, "passes", passes);
-	if (e->problem[0])
-		cJSON_AddStringToObject(object, "problem", e->problem);
-	if (!e->source && !e->destination)
+	if (e->passage.problem.code)
+		cJSON_AddStringToObject(object, "problem", e->passage.problem.text);
+	if (!e->passage.source && !e->passage.destination)
 		cJSON_AddStringToObject(object, "text",
 		                        "neither end is a pod with security groups on this node: "
 		                        "podsg does not touch it");
 	return object;
 }
 
-int explain(const struct explain_request *request, const struct explain_facts *facts, cJSON **ret,
+int explain(const struct explain_request *request, const struct passage_facts *facts, cJSON **ret,
             struct error *err)
 {
 	struct explanation e = {0};
@@ -411,7 +297,8 @@ int explain(const struct explain_request *request, const struct explain_facts *f
 	if (r < 0)
 		return r;
 	lead_strict_dns(&e);
-	find_passes(&e);
+	passage_find(facts, &e.packet, request->in, &e.passage);
+	e.count = passage_judge(facts, &e.passage, &e.packet, e.verdicts);
 	*ret = answer(&e);
 	return *ret ? 0 : error_set(err, -ENOMEM, "no memory");
 }

@@ -6,10 +6,7 @@
  * node, what each end says, and the rule or exemption behind it. */
 
 #include "common/error.h"
-#include "nft-sync/host/host.h"
-#include "nft-sync/judge/judge.h"
-#include "nft-sync/model/model.h"
-#include "nft-sync/resolve/resolution.h"
+#include "nft-sync/judge/passage.h"
 
 #include <cjson/cJSON.h>
 
@@ -21,18 +18,12 @@ struct explain_request {
 	uint16_t original_port;  /* before DNAT, 0 = none was done */
 };
 
-struct explain_facts {
-	const struct resolution *resolution;
-	struct model *model;
-	const struct host *host;
-};
-
 /*
  * The answer of the control socket: {"permitted":…, "source":…, "destination":…, "what":…,
  * "passes":[{"in":…, "out":…, "ends":[{"interface", "pod", "direction", "permitted", "reason",
  * "text", "group", "rule", "nearest", …}]}], "text":…}. -EINVAL: the request is not understood.
  */
-int explain(const struct explain_request *request, const struct explain_facts *facts, cJSON **ret,
+int explain(const struct explain_request *request, const struct passage_facts *facts, cJSON **ret,
             struct error *err);
 
 #endif

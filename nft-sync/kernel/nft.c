@@ -153,7 +153,11 @@ static int read_answers(struct nft *nft, const struct nft_batch *batch, struct a
 	memset(answers, 0, sizeof(*answers));
 	for (;;) {
 		ssize_t length = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
-		if (length < 0 && errno == EINTR)
+		/*
+		 * ENOBUFS: more errors than the buffer holds, as where the first message of many is
+		 * refused and all others fail with it. What it holds is the first ones.
+		 */
+		if (length < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (length < 0 && errno == EAGAIN)
 			break;

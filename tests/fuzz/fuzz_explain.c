@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                                  .destination = text_of(json, "destination"),
 	                                  .what = text_of(json, "what"),
 	                                  .in = text_of(json, "in")};
-	struct explain_facts facts = {.resolution = resolution, .model = model, .host = &host};
+	struct passage_facts facts = {.resolution = resolution, .model = model, .host = &host};
 	if (explain(&request, &facts, &answer, &err) < 0 && err.text[0] == '\0')
 		abort();
 	cJSON_Delete(answer);

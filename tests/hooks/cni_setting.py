@@ -102,9 +102,10 @@ def hangs(connection, _):
 
 
 def trickles(connection, _):
+    """For two minutes."""
     for byte in json.dumps(answer("enforced")):
         connection.sendall(byte.encode())
-        time.sleep(0.3)
+        time.sleep(3)
 
 
 @dataclasses.dataclass(eq=False)
@@ -123,7 +124,7 @@ class Living:
 class Setting:
     """Context manager: the node exists inside the block only."""
 
-    def __init__(self, tag="c", timeout="1s", policy="fail"):
+    def __init__(self, tag="c", timeout="60s", policy="fail"):
         self.tag, self.timeout, self.policy = tag, timeout, policy
         self.node = netns.own_prefix(tag) + "-node"
         self.fabric = netns.own_prefix(tag) + "-fabric"

@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 
-from pods import netns
+from pods import netns, tap
 
 OURS = re.compile(r"^(vlan|eni)")
 PRIORITIES = (10, 512, 1536)
@@ -48,8 +48,17 @@ def expected_of(living):
         yield f"ipv{family} rule 1536 from {address} lookup {source_table}"
 
 
-def listed(node, *words):
-    return json.loads(netns.run(["ip", "-j", *words], name=node).stdout or "[]")
+def listed(node, family, *commands):
+    """What each command shows; all of them are one process."""
+    said = netns.run(["ip", "-j", f"-{family}", "-batch", "-"], name=node,
+                     text_input="\n".join(commands) + "\n").stdout
+    found = []
+    while said := said.lstrip():
+        one, end = json.JSONDecoder().raw_decode(said)
+        found.append(one)
+        said = said[end:]
+    tap.equal(len(found), len(commands), f"lists of {commands}")
+    return found
 
 
 def table_number(name):
@@ -57,13 +66,16 @@ def table_number(name):
 
 
 def links(node):
-    for link in listed(node, "link", "show"):
-        if OURS.match(link["ifname"]):
-            yield f"link {link['ifname']}"
+    """The names of all of them."""
+    return {link["ifname"] for link in listed(node, 4, "link show")[0]}
 
 
 def rules(node, family):
-    for rule in listed(node, f"-{family}", "rule", "show"):
+    return rule_lines(listed(node, family, "rule show")[0], family)
+
+
+def rule_lines(rules, family):
+    for rule in rules:
         if rule["priority"] not in PRIORITIES:
             continue
         what = [f"{key} {rule[name]}" for key, name in (("iif", "iif"), ("to", "dst"))
@@ -74,9 +86,9 @@ def rules(node, family):
                f"lookup {table_number(rule['table'])}")
 
 
-def routes(node, family):
+def route_lines(routes, family):
     """Not the kernel's own, nor the node's way out."""
-    for route in listed(node, f"-{family}", "route", "show", "table", "all"):
+    for route in routes:
         table = table_number(route.get("table", "main"))
         if route.get("protocol") == "kernel" or (table == MAIN and route["dst"] == "default"):
             continue
@@ -85,10 +97,12 @@ def routes(node, family):
 
 
 def measured(node):
-    found = list(links(node))
+    found = []
     for family in (4, 6):
-        found += [*rules(node, family), *routes(node, family)]
-    return found
+        links, rules, routes = listed(node, family, "link show", "rule show",
+                                      "route show table all")
+        found += [*rule_lines(rules, family), *route_lines(routes, family)]
+    return found + [f"link {link['ifname']}" for link in links if OURS.match(link["ifname"])]
 
 
 def flows(node):

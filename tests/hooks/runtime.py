@@ -20,7 +20,7 @@ import tempfile
 from busybox_image import BUSYBOX, IMAGE, write_image
 from lab import netns
 from lab.daemon import BUILD
-from lab.tap import Failure, note, wait_for
+from lab.tap import PATIENCE, Failure, note, wait_for
 
 PLUGINS = "/usr/lib/cni"
 CONFLISTS = "/etc/cni/net.d"
@@ -28,8 +28,7 @@ BINARIES = "/opt/cni/bin"
 OWN_PLUGIN = os.path.join(BUILD, "podsg-cni")
 CGROUPS = "/sys/fs/cgroup"
 BRIDGE = "pods0"
-START_TIMEOUT = 30.0
-PATIENCE = 20.0
+START_TIMEOUT = 2 * PATIENCE
 
 FATAL = re.compile(r"F\d{4} |panic:|fatal error:")
 # The first process of a PID namespace inherits every orphan; ignored, they leave no zombies.
@@ -131,7 +130,7 @@ class Service:
         if self.process.poll() is None:
             self.send(how)
             try:
-                self.process.wait(10)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.send(signal.SIGKILL)
                 self.process.wait()
@@ -200,7 +199,7 @@ class Machine:
     def command(self, argv):
         return ["nsenter", f"--target={self.first}", "--mount", "--pid", "--net", "--", *argv]
 
-    def run(self, argv, check=True, timeout=60.0, text_input=None):
+    def run(self, argv, check=True, timeout=2 * PATIENCE, text_input=None):
         return netns.run(self.command(argv), check=check, timeout=timeout, text_input=text_input)
 
     def inside(self, path):
@@ -260,7 +259,7 @@ class Machine:
                         os.rmdir(path)
             return not list(self._own_cgroups())
         with contextlib.suppress(Failure):
-            wait_for(gone, "the cgroups are gone", 5.0, 0.05)
+            wait_for(gone, "the cgroups are gone", 30.0, 0.05)
 
 
 # Chains of plugins
@@ -333,7 +332,7 @@ class Container:
     def wait_said(self, *lines):
         wait_for(lambda: self.said(*lines), f"{self.name} says {lines}", PATIENCE)
 
-    def wait(self, timeout=30.0):
+    def wait(self, timeout=2 * PATIENCE):
         """The status of the command, which is the container's where that ran."""
         return self.process.wait(timeout)
 

@@ -24,8 +24,8 @@ SHOWN = 20
 POD_FLOW = re.compile(r"=(10\.0\.1\.\d\d|2001:db8:0:1::\w\w)\b")
 POD_RANGES = ("10.0.1.0/24", "2001:db8:0:1::/64")
 
-# From its first instruction on, all that the pod's group forbids, over and over; then once what it
-# permits. Who gets an answer says so.
+# From its first instruction on, all that the pod's group forbids, over and over; then what it
+# permits, until that succeeds. Who gets an answer says so.
 ATTACK = f"""
 try() {{ echo hello | timeout 2 nc -w 1 "$1" "$2" 2>/dev/null | grep -q hello; }}
 look() {{ nslookup -timeout=1 -retry=1 name "$1" >/dev/null 2>&1; }}
@@ -35,7 +35,8 @@ for where in {DB4} {DB6}; do
 	done
 	while :; do look $where && echo THROUGH dns $where; sleep 0.05; done &
 	while :; do ping -c 1 -W 1 $where >/dev/null 2>&1 && echo THROUGH ping $where; sleep .05; done &
-	try $where {OPEN_PORT} && echo PERMITTED $where
+	until try $where {OPEN_PORT}; do sleep 0.1; done
+	echo PERMITTED $where
 done
 echo STARTED
 trap exit TERM
@@ -117,7 +118,7 @@ class World:
 
     def configure(self, **hooks):
         self.daemon.configure(enforcingMode="standard", hooks={
-            "journal": self.journal, "attachTimeout": "10s", **hooks})
+            "journal": self.journal, "attachTimeout": "60s", **hooks})
         self.daemon.write_config()
 
     @property
@@ -209,7 +210,7 @@ class World:
                        if name != "lock" and not name.startswith("last_reserved_ip")],
         }
 
-    def wait_state(self, expected, timeout=10.0):
+    def wait_state(self, expected, timeout=tap.PATIENCE):
         """Until everything is as it was; says what is not."""
         try:
             tap.wait_for(lambda: self.state() == expected, "", timeout, 0.1)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 common/clean_up.h in the real kernel: whatever is left of a pod that is gone goes, whatever a newer
 pod holds stays. What should be there is written down anew here, from the living pods alone.

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 Pods that come and go under the same names, with addresses and VLANs of those before them, and a
 hundred at once. After each round the kernel and the journal hold what the living pods have, and
@@ -105,7 +106,7 @@ def churn(family, rounds):
 
 def many_at_once():
     """Up together, down together; half of them the way that leaves everything behind."""
-    with Setting(tag="m", timeout="20s") as setting, \
+    with Setting(tag="m") as setting, \
             concurrent.futures.ThreadPoolExecutor(16) as pool:
         chains = {mode: setting.aws(mode) for mode in ("strict", "standard")}
         for number in range(1, MANY + 1):

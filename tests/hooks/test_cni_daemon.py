@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """podsg-cni with the real podsg-nft-sync, pods like the VPC CNI's, documents like the API's."""
 
 import concurrent.futures
@@ -120,14 +121,14 @@ def a_pod_without_a_policy():
         chain = node.aws()
         begin = time.monotonic()
         living = node.run_pod(chain, "a/plain", labels={}, uid="u", address="10.0.0.9", table=2)
-        check(time.monotonic() - begin < 8, "waited for rules that never come")
+        check(time.monotonic() - begin < 50, "waited for rules that never come")
         check(not node.filters(living), "it has rules")
         chain.stop(living.sandbox)
         node.compare([])
 
 
 def the_daemon_dies_and_is_back():
-    with Node(timeout="20s") as node:
+    with Node() as node:
         chain = node.aws()
         first = node.run_pod(chain, "a/web-0", uid="u0", vlan=3, address="10.0.1.3")
         node.daemon.stop(signal.SIGKILL)
@@ -175,7 +176,7 @@ def what_del_left_is_finished():
             gone.sandbox.destroy()
             chain.delete(gone.sandbox, CNI_NETNS="")
             equal(node.entry(gone.sandbox)["state"], "gone", "state")
-        wait_for(lambda: gone.sandbox.id not in node.entries(), "nft-sync finishes it", 20)
+        wait_for(lambda: gone.sandbox.id not in node.entries(), "nft-sync finishes it")
         node.compare([stays])
 
 
@@ -194,12 +195,12 @@ def a_killed_del_is_finished():
         else:
             raise tap.Failure("DEL was not killed")
         chain.prefix = []
-        wait_for(lambda: gone.sandbox.id not in node.entries(), "nft-sync finishes it", 20)
+        wait_for(lambda: gone.sandbox.id not in node.entries(), "nft-sync finishes it")
         node.compare([stays])
 
 
 def many_at_once():
-    with Node(timeout="30s") as node, concurrent.futures.ThreadPoolExecutor(12) as pool:
+    with Node() as node, concurrent.futures.ThreadPoolExecutor(12) as pool:
         chain = node.aws()
         facts = {f"a/web-{number}": {"uid": f"u{number}", "vlan": number,
                                      "address": f"10.0.2.{number}"}
@@ -219,7 +220,7 @@ def many_at_once():
         living = [one for one, _ in started]
         node.compare(living)
         list(pool.map(lambda one: chain.stop(one.sandbox), living))
-        wait_for(lambda: not node.entries(), "what was left to nft-sync is finished", 30)
+        wait_for(lambda: not node.entries(), "what was left to nft-sync is finished")
         node.compare([])
 
 

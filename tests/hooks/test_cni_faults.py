@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 podsg-cni when things go wrong: killed at every step, a journal that is full, read-only, broken or
 locked, a DEL that comes late, twice, or knows nothing. After each, the kernel and the journal hold
@@ -337,7 +338,7 @@ def broken_entries():
 
 def somebody_holds_the_lock():
     """DEL leaves its work to nft-sync, ADD is tried again; neither waits for ever."""
-    with Setting() as setting:
+    with Setting(timeout="1s") as setting:
         chain = setting.aws(version="1.1.0")
         gone, stays = start_pair(setting, chain, "strict", address="10.0.1.3")
         with open(os.path.join(setting.journal, ".lock"), encoding="utf-8") as lock:
@@ -345,7 +346,7 @@ def somebody_holds_the_lock():
             gone.sandbox.destroy()
             start = time.monotonic()
             chain.delete(gone.sandbox, CNI_NETNS="")
-            check(time.monotonic() - start < 10, "DEL waits")
+            check(time.monotonic() - start < 60, "DEL waits")
             entry = setting.entry(gone.sandbox)
             equal((entry["state"], bool(entry["left"])), ("gone", True), "entry")
             setting.ipamd.put("a/new", vlan=9, address="10.0.1.9")

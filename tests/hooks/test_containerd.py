@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 containerd and runc of the distribution, `ctr run --cni` with podsg-cni at the end of the chain:
 containers that attack from their first instruction on, daemons that are away, and what is left.
@@ -7,7 +8,6 @@ containers that attack from their first instruction on, daemons that are away, a
 
 import os
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "netns")]
@@ -28,7 +28,7 @@ def containerd_dies_under_it(world, engine):
     container.wait_said("STARTED", *PERMITTED)
     engine.service.kill()
     container.wait()
-    time.sleep(cases.ATTACK_SECONDS)
+    cases.attack_goes_on(world, 29)
     cases.only_permitted(world, 29)
     engine.service.start()
     engine.wait()

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """podsg-eni-gc enis against an EC2 endpoint that the AWS CLI itself talks to."""
 
 import concurrent.futures
@@ -146,7 +147,7 @@ class Place:
                                 preexec_fn=netns.die_with_parent)
 
     def finish(self, process, expected):
-        out, self.errors = process.communicate(timeout=400)
+        out, self.errors = process.communicate(timeout=560)
         lines = [json.loads(line) for line in out.splitlines()]
         self.lines = [line for line in lines if "summary" not in line]
         self.summary = lines[-1]["summary"] if lines else {}
@@ -259,7 +260,7 @@ def what_was_seen_too_short_ago_waits():
 def one_run_can_wait_for_both():
     with Place(eni("eni-1"), eni("eni-2")) as place:
         process = place.start("--wait", "--cool-down", "30")
-        wait_for(lambda: os.path.isdir(place.state) and place.state_file(), "the first phase", 20)
+        wait_for(lambda: os.path.isdir(place.state) and place.state_file(), "the first phase")
         attach(place.world.interfaces["eni-2"])
         place.add(eni("eni-3"))
         begin = time.monotonic()
@@ -565,8 +566,8 @@ def a_second_run_at_the_same_time_does_nothing():
         place.seen()
         process = place.start("--wait", "--cool-down", "3600")
         first = place.state_file()
-        wait_for(lambda: '"uptime":' in place.text() and place.text() != first, "its list", 20)
-        wait_for(lambda: place.world.count(DESCRIBE) >= 2, "it has asked", 20)
+        wait_for(lambda: '"uptime":' in place.text() and place.text() != first, "its list")
+        wait_for(lambda: place.world.count(DESCRIBE) >= 2, "it has asked")
         asked = len(place.world.asked)
         place.run(WAITS)
         check("another run" in place.errors, place.errors)

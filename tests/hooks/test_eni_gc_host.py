@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 podsg-eni-gc host on a bare node: what pods that are gone left goes, whatever lives stays, and of
 each thing it is said why.
@@ -14,6 +15,7 @@ import json
 import os
 import pty
 import random
+import select
 import subprocess
 import sys
 import threading
@@ -25,7 +27,7 @@ import pods
 import runtime
 from cni_setting import Setting
 from lab import netns, tap
-from lab.tap import check, equal, note
+from lab.tap import PATIENCE, check, equal, note, wait_for
 
 sys.path.insert(1, os.path.join(pods.ROOT, "tests", "live"))
 
@@ -36,6 +38,8 @@ BOOT = open("/proc/sys/kernel/random/boot_id", encoding="ascii").read().strip()
 OLD_BOOT = "00000000-0000-0000-0000-000000000000"
 NODE_NAME = "node-a"
 VLANS = 120
+IN_OPEN = 0x20  # of inotify(7)
+PAUSE = 1  # seconds
 ROUNDS = int(os.environ.get("PODSG_CHURN_ROUNDS", 40))
 KINDS = (("strict", {"address": "10.0.1.3"}), ("standard", {"address": "10.0.1.3"}),
          ("strict", {"address6": "2001:db8::3"}), ("standard", {"address6": "2001:db8::3"}))
@@ -134,7 +138,7 @@ class Place(Setting):
         netns.ip_batch(lines, self.node)
 
     def links(self):
-        return {link["ifname"] for link in comparer.listed(self.node, "link", "show")}
+        return comparer.links(self.node)
 
     def matches(self, living, without_entry=(), when=""):
         """The kernel and the journal are the living pods' and nobody else's."""
@@ -325,13 +329,13 @@ def pod_in_the_middle_of_its_add():
     for mode, facts in KINDS[:2]:
         with Place() as place:
             for chain, journalled in ((place.unaware(mode), False), (place.aws(mode), True)):
-                place.ipamd.put("default/web-0", vlan=3, uid="u", pause=2, **facts)
+                place.ipamd.put("default/web-0", vlan=3, uid="u", pause=PAUSE, **facts)
                 started = []
                 thread = threading.Thread(target=lambda: started.append(place.start(
-                    chain, "default/web-0", mode, vlan=3, pause=2, **facts)))
+                    chain, "default/web-0", mode, vlan=3, pause=PAUSE, **facts)))
                 thread.start()
                 tap.wait_for(lambda: "vlan.eth.3" in place.links(), "the device is there")
-                place.collect(settle=4)
+                place.collect(settle=PAUSE + 5)
                 thread.join()
                 place.matches(started, () if journalled else started, f"{mode} {facts}")
                 chain.stop(started[0].sandbox)
@@ -517,19 +521,31 @@ def locked_journal_is_not_touched():
         place.matches([])
 
 
+@contextlib.contextmanager
+def opens_of(path):
+    """A function that says whether anybody has opened the file since."""
+    watch = netns.libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    check(netns.libc.inotify_add_watch(watch, path.encode(), IN_OPEN) >= 0, "no watch")
+    try:
+        yield lambda: bool(select.select([watch], [], [], 0)[0])
+    finally:
+        os.close(watch)
+
+
 def entry_written_anew_is_kept():
     """By an ADD of the same sandbox that came between the look and the lock."""
     with Place() as place:
         name = place.write_entry(interface="vlanx", interfaceIndex=99999, created=1)
-        with open(os.path.join(place.journal, ".lock"), "ab") as file:
+        with open(os.path.join(place.journal, ".lock"), "ab") as file, \
+                opens_of(file.name) as opened:
             fcntl.flock(file, fcntl.LOCK_EX)
             argv = [PROGRAM, "host", "--journal", place.journal, "-o", "json", "--cri",
                     "/nonexistent", "--settle", "1"]
             with netns.entered(place.node):
                 process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-            time.sleep(1.0)
+            wait_for(opened, "it wants the lock")
             place.write_entry(name, interface="vlanx", interfaceIndex=99999, created=2)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE)
         said = Said(process.returncode, out, "")
         equal(said.status, 0, "status")
         check("it was written anew" in said.whys(), said.whys())
@@ -674,7 +690,7 @@ def living_pod_that_the_runtime_denies():
 
 def real_containerd():
     """Sandboxes of its own making, in its own words; then it dies without a word to any plugin."""
-    with Place(policy="ignore") as place, runtime.Machine(place.node) as machine:
+    with Place(timeout="1s", policy="ignore") as place, runtime.Machine(place.node) as machine:
         place.daemon.stop()
         containerd = runtime.Containerd(machine, cri=True)
         machine.install(pods.PODSG_CNI)
@@ -834,7 +850,7 @@ def on_terminal(place, **environment):
     with os.fdopen(master, "rb", buffering=0) as screen:
         argv = netns.command_in(place.node, [
             PROGRAM, "host", "--dry-run", "--journal", place.journal, "--cri", "/nonexistent"])
-        subprocess.run(argv, stdout=slave, stderr=subprocess.DEVNULL, timeout=60,
+        subprocess.run(argv, stdout=slave, stderr=subprocess.DEVNULL, timeout=PATIENCE,
                        env={**os.environ, **environment})
         os.close(slave)
         shown = b""

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 Podman of the distribution with its CNI backend, podsg-cni at the end of the chain, and
 podsg-oci-hook for the ends that CNI does not hear of.
@@ -51,7 +52,7 @@ def hook_cleans_up_what_del_missed(world, engine):
     world.chain(29)
     with cases.running(engine, "forgotten", ATTACK, "STARTED", *PERMITTED):
         world.chain(29, ours=False)
-    wait_for(lambda: not world.journal_files(), "the journal is empty", runtime.PATIENCE)
+    wait_for(lambda: not world.journal_files(), "the journal is empty")
 
 
 def hook_is_not_needed(world, engine):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A server on loopback that answers by path, rightly or not; every byte is written by hand."""
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import ssl
@@ -11,6 +13,14 @@ import time
 
 PIECE = b"x" * 65536
 FOREVER = 3600
+
+
+def quiet_port():
+    """For a program that will bind it: the kernel gives it to nobody meanwhile."""
+    for port in range(2000 + os.getpid() % 1000, 4000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("no port is free")
 
 
 class Liar:

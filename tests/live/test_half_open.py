@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """
 The Kubernetes source, and an API server that is suddenly no longer there: no FIN, no RST, not even
 an ICMP error, as when a machine loses its power or a firewall its state. The bounds are README's.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """common/http.h against servers that speak TLS rightly and wrongly, lie, stall and break off."""
 
 import email.utils
@@ -18,7 +19,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "netns")]
 
 from certificates import Authority  # noqa: E402
 from lab import tap  # noqa: E402
-from liar import Forwarder, Liar, tls  # noqa: E402
+from liar import Forwarder, Liar, quiet_port, tls  # noqa: E402
 from liar import whole as reply  # noqa: E402
 
 PROGRAM = os.path.join(ROOT, os.environ.get("B", "build"), "live", "http_get")
@@ -186,8 +187,8 @@ class Plain:
                    "not done in 1 s")
 
     def slow_but_alive(self):
-        answer = failed(get(self.url("/slow-body"), "idle=700", "total=2000", "stream=1"),
-                        "ETIMEDOUT", "not done in 2 s")
+        answer = failed(get(self.url("/slow-body"), "idle=2500", "total=4000", "stream=1"),
+                        "ETIMEDOUT", "not done in 4 s")
         tap.check(answer["pieces"] > 5, "nothing came")
 
     def begun(self):
@@ -332,8 +333,7 @@ class Second:
 
     def __init__(self, secure, directory):
         self.ca = secure.ca
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        self.port = quiet_port()
         with open(os.path.join(directory, "file"), "wb") as file:
             file.write(b"x" * 300000)
         self.process = subprocess.Popen(
@@ -366,9 +366,9 @@ class Second:
         failed(run(*self.call(Forwarder(self.port), "/file", "body_max=1000"))[0], "EMSGSIZE")
 
     def mute_connection_is_left(self):
-        forwarder = Forwarder(self.port, first_mute_after=0.5)
+        forwarder = Forwarder(self.port, first_mute_after=2)
         answers = run(*self.call(forwarder, "/file"),
-                      "+", *self.call(forwarder, "/file", "after=800", "idle=500"),
+                      "+", *self.call(forwarder, "/file", "after=3500", "idle=500"),
                       "+", *self.call(forwarder, "/file", "after=1", "idle=10000"))
         failed(answers[1], "ETIMEDOUT", "silent for 0.5 s")
         tap.equal(whole(answers[2])["length"], 300000, "the length behind the silence")

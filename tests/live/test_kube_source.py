@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """The Kubernetes source against an API server that breaks off, throttles and lies.
 
 usage: test_kube_source.py [PART OF A CASE'S NAME]"""
@@ -22,7 +23,8 @@ from lab import tap  # noqa: E402
 
 BUILD = os.environ.get("B", "build")
 NODE = "node-a"
-PATIENCE = 20.0  # seconds; nothing here takes a quarter of it on an idle machine
+PATIENCE = 60.0  # seconds; nothing here takes a tenth of it on an idle machine
+AT_A_TIME = 8  # cases: they mostly wait
 ENI = json.dumps([{"eniId": "eni-1", "ifAddress": "02:00:00:00:00:01", "privateIp": "10.0.0.9",
                    "ipv6Addr": "", "vlanId": 7, "subnetCidr": "10.0.0.0/24", "subnetV6Cidr": "",
                    "associationID": "trunk-assoc-1"}])
@@ -52,6 +54,12 @@ def node(heartbeat):
     return {"metadata": {"name": NODE},
             "status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
                        "conditions": [{"type": "Ready", "lastHeartbeatTime": heartbeat}]}}
+
+
+def a_while(seconds):
+    """In pieces, so that a machine that stands still does not use all of it up."""
+    for _ in range(20):
+        time.sleep(seconds / 20)
 
 
 class Source:
@@ -177,7 +185,9 @@ def test_everything_once(api, source):
 
 def test_heartbeats(api, source):
     source.wait(lambda: source.state.get("synced") and source.has("nodes/" + NODE), "synced")
-    time.sleep(0.3)
+    api.put(fake.PODS, pod("first"))
+    source.wait(lambda: source.has("pods/shop/first"), "a pod before the heartbeats")
+    a_while(0.3)
     changes = source.state["changes"]
     for beat in range(20):
         api.put(fake.NODES, node(str(beat)))
@@ -186,7 +196,7 @@ def test_heartbeats(api, source):
         api.put(fake.PODS, web)
     api.put(fake.PODS, pod("mark"))
     source.wait(lambda: source.has("pods/shop/mark"), "a pod behind the heartbeats")
-    time.sleep(0.3)
+    a_while(0.3)
     tap.equal(source.state["changes"], changes + 1, "changes")
 
 
@@ -222,7 +232,7 @@ def test_remote(api, source):
 def test_remote_none(api, source):
     """Whoever waits for the source hears of it also where there was nothing to read."""
     source.wait_synced()
-    time.sleep(0.3)
+    a_while(0.3)
     changes = source.state["changes"]
     source.command("want")
     source.wait(lambda: source.status("pods of other nodes").get("synced"), "they were listed")
@@ -315,7 +325,7 @@ def test_endless_pages(api, source):
         return True
     api.lie(fake.PODS, lie)
     source.wait(lambda: "pages" in source.status("pods of this node").get("error", ""), "an error",
-                60)
+                2 * PATIENCE)
     api.be_honest(fake.PODS)
     source.wait_synced()
 
@@ -392,7 +402,7 @@ def test_bookmarks(api, source):
     source.wait_synced()
     source.wait(lambda: api.count(fake.PODS, True) > 0, "a watch")
     api.bookmark(fake.PODS)
-    time.sleep(0.5)
+    a_while(0.5)
     marked = api.version
     watches = api.count(fake.PODS, True)
     api.end_watches(fake.PODS)
@@ -513,7 +523,7 @@ def test_absent(api, source):
     begin = time.monotonic()
     source.wait(lambda: "404" in source.status("security group policies").get("error", ""), "404")
     tap.check(source.status("CNINode of this node")["absent"], "the CNINode need not be waited for")
-    source.wait(lambda: source.state["synced"], "synced", 90)
+    source.wait(lambda: source.state["synced"], "synced", 120)
     tap.check(time.monotonic() - begin >= 58, "policies were not waited for")
     policies = source.status("security group policies")
     tap.check(policies["absent"] and not policies["error"], policies)
@@ -567,11 +577,12 @@ def test_backs_off(api, source):
     api.end_watches(fake.PODS)
     time.sleep(6)
     asked = api.count(fake.PODS, True) - requests
-    tap.check(2 <= asked <= 12, f"{asked} requests in six seconds")
+    tap.check(asked <= 12, f"{asked} requests in six seconds")
+    source.wait(lambda: api.count(fake.PODS, True) - requests >= 2, "it is asked again")
     tap.check(source.has("pods/shop/web"), "the last good state stays")
     tap.equal(source.logged().count("kubernetes-not-current"), 1, "lines in the log")
     api.be_honest(fake.PODS)
-    source.wait(lambda: source.status("pods of this node")["current"], "current", 40)
+    source.wait(lambda: source.status("pods of this node")["current"], "current")
 
 
 def test_slow_loris(api, source):
@@ -585,12 +596,12 @@ def test_slow_loris(api, source):
         request.chunk(b"")
         return True
     api.lie(fake.POLICIES, drip)
-    api.lie(fake.NODES, lambda request: time.sleep(60) or True)
+    api.lie(fake.NODES, lambda request: time.sleep(120) or True)
     source.wait(lambda: source.status("pods of this node").get("current"), "pods")
     tap.check(not source.state["synced"], "synced without its policies")
     source.wait(lambda: source.has("policies/shop/all"), "a list that came byte by byte")
     api.be_honest(fake.NODES)
-    source.wait(lambda: "silent" in source.status("this node").get("error", ""), "given up", 60)
+    source.wait(lambda: "silent" in source.status("this node").get("error", ""), "given up", 120)
     source.wait_synced()
 
 
@@ -751,10 +762,12 @@ def test_events_tried_again(api, source):
 
 def test_events_of_many_pods(api, source):
     source.wait_synced()
+    begin = time.monotonic()
     source.command("commit open strict sg-known")
     source.wait(lambda: len(events(api)) >= 150, "the first events")
     time.sleep(1)
-    tap.check(len(events(api)) <= 160, f"{len(events(api))} events: too fast")
+    told = len(events(api))
+    tap.check(told <= 155 + time.monotonic() - begin, f"{told} events: more than one a second")
 
 
 def test_deleted_at_once(api, source):
@@ -774,26 +787,21 @@ def test_deleted_at_once(api, source):
 
 
 class Cases(tap.Program):
-    """Those that only wait run beside the others."""
+    """Several run at a time, and are told in their order."""
 
     def __init__(self, only):
         super().__init__()
         self.only = only
-        self.pool = concurrent.futures.ThreadPoolExecutor(8)
-        self.waiting = []
+        self.pool = concurrent.futures.ThreadPoolExecutor(AT_A_TIME)
+        self.running = []
 
     def take(self, name, test, *prepare):
         if self.only in name:
-            self.case(name, with_source(test, *prepare))
-
-    def take_slow(self, name, test, *prepare):
-        if self.only in name:
-            outcome = self.pool.submit(with_source(test, *prepare))
-            self.waiting.append((name, outcome.result))
+            self.running.append((name, self.pool.submit(with_source(test, *prepare))))
 
     def finish(self):
-        for name, result in self.waiting:
-            self.case(name, result)
+        for name, outcome in self.running:
+            self.case(name, outcome.result)
         return super().finish()
 
 
@@ -801,24 +809,27 @@ def main():
     if not os.path.exists(f"{BUILD}/live/kube_source"):
         tap.skip("kube_source is not built")
     program = Cases(sys.argv[1] if len(sys.argv) > 1 else "")
-    case, slow = program.take, program.take_slow
+    case = program.take  # the longest first
     by_account = (one_pod, lambda api: api.put(fake.POLICIES, policy("by-account", by_account=True)),
                   lambda api: api.put(fake.ACCOUNTS, account("web")))
     for path, what in ((fake.PODS, "pods of this node"), (fake.ACCOUNTS, "service accounts"),
                        (fake.POLICIES, "security group policies")):
-        slow(f"not synced while {what} are forbidden", test_essential_is_forbidden(path, what),
+        case(f"not synced while {what} are forbidden", test_essential_is_forbidden(path, what),
              *by_account, lambda api, path=path: api.forbidden.add(path))
-    slow("synced while all the rest is forbidden", test_rest_is_forbidden, one_pod, one_policy,
+    case("synced while all the rest is forbidden", test_rest_is_forbidden, one_pod, one_policy,
          forbid_remote_pods, lambda api: api.forbidden.update(
              (fake.NODES, fake.CNINODES, fake.SERVICES, fake.ENDPOINTS, fake.ENDPOINTS_BETA)))
-    slow("what is forbidden later stays as it was", test_forbidden_later, one_pod, one_policy)
-    slow("policies that the server does not know", test_absent, one_policy,
+    case("what is forbidden later stays as it was", test_forbidden_later, one_pod, one_policy)
+    case("policies that the server does not know", test_absent, one_policy,
          lambda api: api.absent.update((fake.POLICIES, fake.CNINODES)))
-    slow("a CNINode that the server only knows later", test_comes_later,
+    case("a CNINode that the server only knows later", test_comes_later,
          lambda api: api.absent.add(fake.CNINODES),
          lambda api: api.put(fake.CNINODES, {"metadata": {"name": NODE}}))
-    slow("pods that the server does not know", test_core_is_never_absent, one_policy,
+    case("pods that the server does not know", test_core_is_never_absent, one_policy,
          lambda api: api.absent.add(fake.PODS))
+    case("garbage in a watch", test_garbage_in_watch, one_pod)
+    case("slow and silent answers", test_slow_loris, one_pod, one_policy)
+    case("a list without an end", test_endless_pages, one_pod)
     case("objects come and go as the server says", test_follows, one_pod, one_policy)
     case("nothing is polled", test_everything_once, one_pod, one_policy)
     case("heartbeats change nothing", test_heartbeats, one_pod,
@@ -835,19 +846,16 @@ def main():
     case("a list of several pages", test_pages, many_pods)
     for how in BREAKS:
         case(f"nothing is deleted when a page {how}", test_broken_list(how), many_pods)
-    case("a list without an end", test_endless_pages, one_pod)
     for how in ("ends", "is cut"):
         case(f"a watch that {how}", test_watch_ends(how), one_pod)
     case("410 by status", test_gone_by_status, one_pod)
     case("410 by event", test_gone_by_event, one_pod)
-    case("garbage in a watch", test_garbage_in_watch, one_pod)
     case("bookmarks move the version on", test_bookmarks, one_pod)
     case("an event without an end", test_endless_event, one_pod)
     case("a page of a gigabyte", test_huge_page, one_pod)
     case("a resource that the server forgets for a while", test_gone_for_a_while, one_policy)
     case("Retry-After is obeyed", test_retry_after, one_pod)
     case("errors are answered by patience", test_backs_off, one_pod)
-    case("slow and silent answers", test_slow_loris, one_pod, one_policy)
     case("another kubeconfig under the same name", test_kubeconfig_changes, one_pod)
     case("a broken kubeconfig under the same name", test_kubeconfig_breaks, one_pod)
     case("a broken object is refused alone", test_broken_object, one_pod)

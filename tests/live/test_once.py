@@ -1,7 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""--check, --print and --once beside live sources: what they say counts, or nothing is done."""
+# tests/run: waits
+"""
+--check, --print and --once beside live sources: what they say counts, or nothing is done.
 
+Each case has a network namespace of its own, and all of them wait at once.
+"""
+
+import concurrent.futures
 import os
 import sys
 
@@ -128,8 +134,10 @@ CASES = (prints_what_the_server_says, applies_what_the_server_says, finds_nothin
 def main():
     daemons.need()
     program = tap.Program()
-    for case in CASES:
-        program.case(case.__name__.replace("_", " "), case)
+    with concurrent.futures.ThreadPoolExecutor(len(CASES)) as pool:
+        running = [(case.__name__.replace("_", " "), pool.submit(case)) for case in CASES]
+        for name, outcome in running:
+            program.case(name, outcome.result)
     return program.finish()
 
 

@@ -3,6 +3,7 @@
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ try:
 except ImportError as error:
     tap.skip(f"{error}: python3-botocore is needed")
 
+places = itertools.count()  # cases may run beside each other
 PATIENCE = 60.0  # seconds; a refused request is tried again after 5, then 10
 GROUP = "sg-0000000000000a001"
 # Without a branch ENI nothing but the policy says that it is to be filtered.
@@ -110,7 +112,7 @@ class Setting:
 def with_setting(case):
     @functools.wraps(case)
     def run():
-        with Bare([POD], "live") as node, Daemon(node) as daemon:
+        with Bare([POD], f"live{next(places)}") as node, Daemon(node) as daemon:
             setting = Setting(node, daemon)
             try:
                 case(setting)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: alone
 """
 The daemon with its interface and its tables is killed, restarted, stopped, robbed of both, and run
 twice: whether a pod can resolve names all the same, by the cluster's DNS address and the
@@ -33,7 +34,8 @@ CLUSTER, LOCAL = ("172.20.0.10", "fd12:3456::a"), ("169.254.20.10", "fd00:20::10
 EVERYWHERE = CLUSTER + LOCAL
 INTERFACE = "nodelocaldns"
 WEB = Pod("web", ("10.0.0.60", "2001:db8::60"))
-RATE = 20000
+RATE = 5000  # queries a second; a stall of a second has room in the sockets
+SOON = 5.0  # seconds; a tenth of one where nobody else wants the processors
 BATCH, WORKERS = 32, 2
 
 
@@ -111,12 +113,12 @@ class World:
 
     # What a pod gets
 
-    def ask(self, server, protocol="udp", patience=dns.PATIENCE, who="web", name=None):
+    def ask(self, server, protocol="udp", patience=tap.PATIENCE, who="web", name=None):
         message = dns.question(name or f"q{next(dns.numbers)}.example")
         answer = dns.exchange(self.node.name(who), server, protocol, message, patience)
         return None if answer is None else answer[3] & 15
 
-    def expect_resolved(self, servers=EVERYWHERE, patience=dns.PATIENCE):
+    def expect_resolved(self, servers=EVERYWHERE, patience=tap.PATIENCE):
         for who in ("web", "node"):
             for server in servers:
                 for protocol in ("udp", "tcp"):
@@ -158,7 +160,7 @@ class Cases:
             back = prober.first_since(killed)
             note(f"ready after {successor.ready - killed:.3f} s, first answer after {back:.3f} s, "
                  f"{report['lost']} of {report['sent']} queries lost")
-            check(back < 0.3, f"the first answer came after {back:.3f} s")
+            check(back < SOON, f"the first answer came after {back:.3f} s")
             check(report["lost"] <= BATCH * WORKERS, report)
             check(world.is_whole(), f"{world.addresses()}, {world.tables()}")
             world.expect_resolved()
@@ -201,11 +203,11 @@ class Cases:
             world.manager.send(signal.SIGKILL)
             world.manager.wait_end()
             world.manager.empty_store()
-            wait_for(lambda: world.ask(LOCAL[0], patience=0.1) == 0, "resolved", 1)
+            wait_for(lambda: world.ask(LOCAL[0], patience=dns.SILENCE) == 0, "resolved", SOON)
             world.expect_resolved()
             began = time.monotonic()
             world.clean_up()
-            check(time.monotonic() - began < 1, "cleaning up takes longer than a second")
+            check(time.monotonic() - began < SOON, "cleaning up takes long")
             check(world.is_gone(), f"left behind: {world.addresses()}, {world.tables()}")
             world.expect_resolved(CLUSTER)
 
@@ -218,7 +220,7 @@ class Cases:
             answers = {}
 
             def ask(server, protocol):
-                answers[server, protocol] = world.ask(server, protocol, 5, name="late.example")
+                answers[server, protocol] = world.ask(server, protocol, name="late.example")
             threads = [threading.Thread(target=ask, args=(server, protocol))
                        for server in (CLUSTER[0], LOCAL[0]) for protocol in ("udp", "tcp")]
             for thread in threads:
@@ -228,7 +230,7 @@ class Cases:
             took = world.manager.stop()
             for thread in threads:
                 thread.join()
-            check(took < 1, f"it took {took:.2f} s")
+            check(took < SOON, f"it took {took:.2f} s")
             check(world.is_gone(), f"left behind: {world.addresses()}, {world.tables()}")
             check(len(answers) == 4 and set(answers.values()) == {0}, answers)
             far.fast = upstream.plain_answer
@@ -258,7 +260,7 @@ class Cases:
                     before = world.node.run("nft", "list", "ruleset").stdout
                 began = time.monotonic()
                 world.node.run(*argv)
-                wait_for(world.is_whole, f"repaired after {' '.join(argv)}", 2)
+                wait_for(world.is_whole, f"repaired after {' '.join(argv)}")
                 note(f"{' '.join(argv)}: {time.monotonic() - began:.2f} s")
                 if argv[1:] == ("flush", "ruleset"):
                     self.kube_proxy(before)
@@ -284,9 +286,8 @@ class Cases:
                     first.manager.send(number)
                     first.manager.wait_end()
                     first.manager.empty_store()
-                    wait_for(second.is_whole, "the second one has made all of it", 3)
-                    # The cluster's server still has to work off what came in between.
-                    second.expect_resolved(patience=5)
+                    wait_for(second.is_whole, "the second one has made all of it")
+                    second.expect_resolved()
                 note(f"{report['lost']} of {report['sent']} queries lost")
                 check(report["lost"] < RATE * 0.3, report)
                 second.expect_resolved()

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: alone
 """
 The cache grows beyond what its control group may have, and the kernel kills it: pods resolve names
 meanwhile, and what follows does not go on dying of the cache that it was left.
@@ -18,11 +19,12 @@ from lab import memory_group, netns, tap
 from lab.memory_group import MemoryGroup
 from lab.node import Node, Service
 from lab.tap import check, note, wait_for
-from test_dns_death import BINARY, CLUSTER, EVERYWHERE, FLOOD, LOCAL, WEB, Far, World, dns
+from test_dns_death import BINARY, CLUSTER, EVERYWHERE, FLOOD, LOCAL, SOON, WEB, Far, World, dns
 
 MEBIBYTE = 1 << 20
 ROOM = 24 * MEBIBYTE  # beyond what it has when it starts
 SETTLED = 3  # seconds
+GROWTH = 240  # seconds at most; it is quicker than a tenth of that
 DATA = b"\xfa" + b"x" * 250
 
 
@@ -50,7 +52,7 @@ class Limited(World):
         """New names are asked for, as fast as they are answered."""
         self.write("none", "served.example A\n")
         argv = netns.command_in(self.node.name("web"), [
-            FLOOD, "-s", "8", "-w", "256", "-t", "60", "-r", "1500", "-u", "100", "-d",
+            FLOOD, "-s", "8", "-w", "256", "-t", str(GROWTH), "-r", "1500", "-u", "100", "-d",
             "new.example", CLUSTER[0], str(dns.PORT), self.path("none")])
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
         try:
@@ -98,15 +100,15 @@ class Cases:
             group.set_limit(limit)
             with Asker(world) as asker:
                 with world.growth():
-                    wait_for(lambda: group.kills > 0, "the kernel kills it", 60)
+                    wait_for(lambda: group.kills > 0, "the kernel kills it", GROWTH)
                 time.sleep(SETTLED)
                 wait_for(lambda: world.manager.life.ready and not world.manager.life.ended and
                          time.monotonic() - world.manager.life.began > SETTLED,
-                         "one lives on, now that nothing grows any more", 15)
+                         "one lives on, now that nothing grows any more")
             note(f"limit {limit >> 20} MiB, killed {group.kills} times, "
                  f"{len(world.manager.lives)} processes, "
                  f"{asker.longest:.2f} s without an answer at most")
-            check(asker.longest < 1, f"{asker.longest:.2f} s without an answer")
+            check(asker.longest < SOON, f"{asker.longest:.2f} s without an answer")
             check(world.is_whole(), f"{world.addresses()}, {world.tables()}")
             world.expect_resolved()
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 The interface and the tables that bring packets to podsg-dnscache: made, adopted, repaired, changed
 without a gap in the counters, gone with the process, and left alone where they are others'.
@@ -11,7 +12,7 @@ import socket
 import sys
 
 from lab import dns, netns, tap
-from lab.tap import check, equal
+from lab.tap import PATIENCE, check, equal
 
 LISTEN = ("169.254.20.10", "172.20.0.10", "fd00:20::10")
 SERVERS = ("10.0.2.20", "10.0.2.21", "2001:db8:0:2::20")
@@ -45,14 +46,14 @@ class Place:
         server = netns.make_socket(self.name, dns.family_of(address), socket.SOCK_DGRAM)
         with server:
             server.bind((address, dns.PORT))
-            server.settimeout(1)
+            server.settimeout(PATIENCE)
             client = netns.make_socket(self.name, dns.family_of(address), socket.SOCK_DGRAM)
             with client:
                 client.sendto(b"?", (address, dns.PORT))
                 try:
                     peer = server.recvfrom(16)[1]
                     server.sendto(b"!", peer)
-                    client.settimeout(1)
+                    client.settimeout(PATIENCE)
                     return client.recv(16) == b"!"
                 except TimeoutError:
                     return False

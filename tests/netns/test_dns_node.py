@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 What the daemon makes of the node: as flags say, as branches.json says while it runs (nobody else
 is here: the file is the test's), and whether it notices a path that is cut.
@@ -14,7 +15,7 @@ import urllib.request
 
 from lab import dns, netns, tap
 from lab.node import Node, Service
-from lab.tap import check, equal, wait_for
+from lab.tap import PATIENCE, check, equal, wait_for
 from test_dns_death import BINARY, CLUSTER, INTERFACE, LOCAL, WEB, World
 
 HEALTH_PORT = 8181
@@ -29,10 +30,11 @@ class Cases:
         return {link["ifname"] for link in
                 json.loads(self.node.run("ip", "-j", "link").stdout)}
 
-    def asked_by(self, world, server, protocol="udp"):
+    def asked_by(self, world, server, protocol="udp", patience=PATIENCE):
         """Who asked the cluster's server; None: no answer."""
         name = f"q{next(dns.numbers)}.example"
-        return self.cluster.asked.get(name) if world.ask(server, protocol, name=name) == 0 else None
+        answered = world.ask(server, protocol, patience, name=name) == 0
+        return self.cluster.asked.get(name) if answered else None
 
     # Flags
 
@@ -82,7 +84,7 @@ class Cases:
             client = netns.make_socket(self.node.name("web"), dns.family_of(LOCAL[0]),
                                        socket.SOCK_DGRAM)
             with client:
-                client.settimeout(2)
+                client.settimeout(PATIENCE)
                 client.connect((LOCAL[0], 5353))
                 client.send(dns.question(f"q{next(dns.numbers)}.example"))
                 equal(client.recv(512)[3] & 15, 0, "rcode at port 5353")
@@ -108,7 +110,8 @@ class Cases:
     def get_health(self, port=HEALTH_PORT):
         with netns.entered(self.node.name("node")):
             try:
-                with urllib.request.urlopen(f"http://{LOCAL[0]}:{port}/health", timeout=5) as reply:
+                with urllib.request.urlopen(f"http://{LOCAL[0]}:{port}/health",
+                                            timeout=PATIENCE) as reply:
                     return reply.status
             except urllib.error.HTTPError as error:
                 return error.code
@@ -124,9 +127,9 @@ class Cases:
                 self.node.nft("table inet firewall { chain input {\n"
                               "type filter hook input priority 0;\n"
                               f"{family} daddr {address} udp dport 53 drop\n}}\n}}")
-                wait_for(lambda: self.get_health() == 503, f"{address} is cut and noticed", 10)
+                wait_for(lambda: self.get_health() == 503, f"{address} is cut and noticed")
                 self.node.nft("delete table inet firewall")
-                wait_for(lambda: self.get_health() == 200, "it is well again", 10)
+                wait_for(lambda: self.get_health() == 200, "it is well again")
             check(not world.manager.life.ended, "it ended")
 
     # branches.json
@@ -146,8 +149,8 @@ class Cases:
                 else:
                     os.unlink(world.path("branches.json"))
                 own = mode == "strict"
-                wait_for(lambda: (self.asked_by(world, CLUSTER[0]) in WEB.addresses) == own,
-                         f"mode {mode} is followed", 3)
+                wait_for(lambda: (self.asked_by(world, CLUSTER[0], patience=dns.SILENCE)
+                                  in WEB.addresses) == own, f"mode {mode} is followed")
                 for protocol in ("udp", "tcp"):
                     for server in (*CLUSTER, *LOCAL):
                         seen = self.asked_by(world, server, protocol)

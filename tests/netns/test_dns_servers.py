@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 As NodeLocal DNSCache's manifest starts it: the cache knows no server of the cluster's DNS but the
 address of a Service, which is nobody's once a packet has been led there. nft-sync tells it the
@@ -77,7 +78,7 @@ class Fallback(Modes):
 
     def wait_led(self, *servers):
         wait_for(lambda: all(server in self.away() for server in servers),
-                 f"the table for when nobody answers names {servers}", 3)
+                 f"the table for when nobody answers names {servers}")
 
     # Cases
 
@@ -115,7 +116,8 @@ class Fallback(Modes):
         self.wait_led(*COREDNS.addresses)
         self.daemon.stop()
         os.unlink(self.daemon.path("branches.json"))
-        wait_for(lambda: self.ask("half", EVERYWHERE[0], "tcp") != "refused", "it is noticed", 3)
+        wait_for(lambda: self.ask("half", EVERYWHERE[0], "tcp", dns.SILENCE) != "refused",
+                 "it is noticed")
         self.killed()
         self.daemon.start()
 

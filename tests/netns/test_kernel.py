@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 The table in the kernel is what the documents say, whoever else changes the rule set meanwhile.
 No packets here: test_verdicts.py and test_live.py send them. PODSG_SEED repeats a run.
@@ -202,7 +203,7 @@ def large_table_is_read_under_a_busy_writer(rng):
         daemon.run_job("--once")
         with nfnetlink.Writer(node.name(), pause=0.0002) as writer:
             begin = time.monotonic()
-            daemon.start(timeout=20)
+            daemon.start()
             tap.note(f"started in {time.monotonic() - begin:.2f} s beside {writer.commits} commits")
         daemon.must_be_right("after the start")
 
@@ -259,7 +260,7 @@ def meddled(rng, text):
             daemon.process.send_signal(signal.SIGCONT)
         daemon.write_sentinel(1)
         daemon.wait_sentinel(1)
-        wait_for(daemon.is_right, "the table is right again", 3.0)
+        wait_for(daemon.is_right, "the table is right again")
         equal(daemon.control("status")["kernel"]["inForce"], True, "inForce")
 
 
@@ -275,7 +276,7 @@ def meddled_all_the_time(rng):
             changed(daemon, number, rng)
         daemon.write_sentinel(1)
         daemon.wait_sentinel(1)
-        wait_for(daemon.is_right, "the table is right in the end", 5.0)
+        wait_for(daemon.is_right, "the table is right in the end")
 
 
 # Two daemons
@@ -291,12 +292,20 @@ def two_of_one_mind(rng):
             for daemon in (one, two):
                 changed(daemon, number, random.Random(number))
             time.sleep(0.1)
-        wait_for(one.is_right, "the table is right", 5.0)
+        for daemon in (one, two):
+            daemon.write_sentinel(1)
+        for daemon in (one, two):
+            daemon.wait_sentinel(1)
+        wait_for(one.is_right, "the table is right")
         number = nfnetlink.generation(node.name())
         time.sleep(1.0)
         equal(nfnetlink.generation(node.name()), number, "generation after a second of rest")
         for daemon in (one, two):
             equal(daemon.control("status")["kernel"]["inForce"], True, "inForce")
+
+
+def repairs(daemon):
+    return daemon.control("status")["kernel"]["repairs"]["count"]
 
 
 def two_that_disagree(rng):
@@ -314,11 +323,11 @@ def two_that_disagree(rng):
         tap.note(f"{commits} transactions in 2 s of quarrel")
         check(commits < 200, f"{commits} transactions in 2 s")
         for daemon in (one, two):
-            check(daemon.control("status")["kernel"]["repairs"]["count"] > 0, "nobody noticed")
+            wait_for(lambda daemon=daemon: repairs(daemon) > 0, "each notices the other")
         two.stop()
         one.write_sentinel(1)
         one.wait_sentinel(1)
-        wait_for(one.is_right, "the one that is left wins", 5.0)
+        wait_for(one.is_right, "the one that is left wins")
 
 
 def the_owner_stays_the_owner(rng):
@@ -334,7 +343,7 @@ def the_owner_stays_the_owner(rng):
         wait_for(lambda: "not-in-force" in two.log_text(), "the second one says that it cannot")
         equal(listing.normal(one.ruleset()), before, "the owner's rules")
         one.stop()
-        wait_for(lambda: two.in_force() and two.is_right(), "the second one takes over", 12.0)
+        wait_for(lambda: two.in_force() and two.is_right(), "the second one takes over")
 
 
 @contextlib.contextmanager
@@ -362,7 +371,7 @@ def lost_rule_notifications_are_got_over(rng):
         daemon.write_sentinel(1)
         daemon.wait_sentinel(1)
         node.nft("delete table inet podsg")
-        wait_for(daemon.is_right, "the table is back", 10.0)
+        wait_for(daemon.is_right, "the table is back")
 
 
 def lost_link_notifications_are_got_over(rng):
@@ -375,7 +384,7 @@ def lost_link_notifications_are_got_over(rng):
         daemon.wait_sentinel(1)
         node.add_links([POD])
         wait_for(lambda: daemon.control("status")["interfaces"]["absent"] == 1,
-                 "a link that came later is seen", 10.0)
+                 "a link that came later is seen")
 
 
 def same_socket_is_refused(rng):
@@ -407,13 +416,13 @@ def interfaces_come_and_go(rng):
         equal(absent(), 200, "absent interfaces")
         for _ in range(2):
             node.add_links(pods)
-            wait_for(lambda: absent() == 0, "all interfaces are seen", 10.0)
+            wait_for(lambda: absent() == 0, "all interfaces are seen")
             daemon.must_be_right("with all interfaces")
             half = rng.sample(pods, 100)
             node.delete_links(half)
-            wait_for(lambda: absent() == 100, "half of them are gone", 10.0)
+            wait_for(lambda: absent() == 100, "half of them are gone")
             node.delete_links([pod for pod in pods if pod not in half])
-            wait_for(lambda: absent() == 200, "all of them are gone", 10.0)
+            wait_for(lambda: absent() == 200, "all of them are gone")
         os.unlink(os.path.join(daemon.documents, "pods.json"))
         daemon.write_sentinel(1)
         daemon.wait_sentinel(1)

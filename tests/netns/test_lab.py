@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """The lab itself, without the daemon: every way exists, and the oracle knows the ways."""
 
 import json

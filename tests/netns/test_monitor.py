@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: alone
 """
 What podsgctl monitor says of real packets that were dropped: every reason, both directions, by
 name; and that nobody pays for it, neither the node in a flood nor the daemon for a slow reader.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -23,14 +25,17 @@ from lab.flood import Flood, cpu_seconds, resident_bytes
 from lab.nflog import DropLog
 from lab.node import Node, Pod, Service
 from lab.probes import Probe, Prober
-from lab.streams import Listener, Stream
-from lab.tap import check, equal, note, wait_for
+from lab.streams import Listener, Stream, exchange_more
+from lab.tap import PATIENCE, check, equal, note, wait_for
 from lab.viewer import Viewer
 
 WEB, API, LEDGER, VAULT, NODE, GONE = (f"sg-0{number:016x}" for number in range(0xa1, 0xa7))
 ALL = ["0.0.0.0/0", "::/0"]
 GROUP = 100
 PER_SECOND = 50
+FLOOD_SECONDS = 2
+MORE_THAN_FITS = 60000  # packets; of the socket that the drop log is read from
+SOME = 20000
 
 PODS = [
     Pod("web", ("10.0.1.5", "2001:db8:0:1::5"), "standard", 5),
@@ -174,7 +179,7 @@ def is_told(node, prober, viewer, case):
         detour(node, case.way, "add")
     try:
         prober.send(sent)
-        event = viewer.read(5, lambda e: e["event"] == "drop" and e["source"] == sent.source)
+        event = viewer.read(until=lambda e: e["event"] == "drop" and e["source"] == sent.source)
     finally:
         if case.way:
             detour(node, case.way, "del")
@@ -223,7 +228,7 @@ def filters_narrow(lab):
         lab.prober.send(probe("web", "10.0.1.99", "10.0.2.20", packets.TCP, 80,
                               source_port=lab.prober.fresh_port()))
         for viewer in (everything, pod, source):
-            viewer.read(2, lambda event: event.get("reason") == "source")
+            viewer.read(until=lambda event: event.get("reason") == "source")
         told = [[(e["direction"], e["reason"]) for e in v.drops] for v in (everything, pod, source)]
     equal(told, [[("ingress", "rules"), ("egress", "rules"), ("egress", "source")],
                  [("egress", "rules"), ("egress", "source")], [("egress", "source")]],
@@ -257,7 +262,7 @@ def two_viewers_are_told_the_same(lab):
         for port in range(9100, 9110):
             send_drop(lab, port)
         for viewer in (one, other):
-            check(viewer.read(5, has_port(9109)), "the last packet is not told")
+            check(viewer.read(until=has_port(9109)), "the last packet is not told")
     equal(one.drops, other.drops, "what the viewers were told")
     equal([event["port"] for event in one.drops], list(range(9100, 9110)), "ports, in order")
 
@@ -287,32 +292,51 @@ def dropped_so_far(lab):
     return sum(count for pod in pods for count in pod["drops"].values())
 
 
+def account(lab, viewer, before, *kinds):
+    """Reads until the viewer was told of every packet, or of how many it was not; drops so far."""
+    def difference():
+        viewer.read(0.1)
+        told = len(viewer.drops) + sum(viewer.missed[kind] for kind in kinds)
+        return dropped_so_far(lab) - before - told
+    with contextlib.suppress(tap.Failure):
+        wait_for(lambda: difference() == 0, "everything is accounted for")
+    dropped = dropped_so_far(lab) - before
+    equal(difference(), 0,
+          f"{dropped} dropped, {len(viewer.drops)} told, {viewer.missed}; the rest")
+    return dropped
+
+
+def catch_up(lab, viewer, port):
+    """Reads until the viewer is told of a new packet; those of the first ones may be lost, too."""
+    def is_told():
+        send_drop(lab, port)
+        return viewer.read(0.2, has_port(port))
+    wait_for(is_told, f"a packet to port {port} is told")
+
+
 def a_flood_costs_nothing(lab):
     """Everything is accounted for; the daemon is told some, counts the rest, and hardly works."""
     stream = Stream(lab.node, "web", "10.0.1.6", 8080)
-    time.sleep(0.3)
     before = dropped_so_far(lab)
     with Viewer(lab.daemon) as one, Viewer(lab.daemon, direction="egress") as other:
         used = cpu_seconds(lab.daemon.process.pid)
-        stream.longest = 0.0
-        flood = Flood(lab.node, "web", "10.0.1.6", 5353).last(4)
+        flood = Flood(lab.node, "web", "10.0.1.6", 5353).start()
+        time.sleep(FLOOD_SECONDS)
+        exchange_more([stream], 50)
+        flood.stop()
         used = cpu_seconds(lab.daemon.process.pid) - used
-        longest, exchanges = stream.longest, stream.exchanges
-        one.read(4)
+        dropped = account(lab, one, before, "more")
         other.read(0.1)
     stream.stop()
-    dropped = dropped_so_far(lab) - before
     told = len(one.drops)
     note(f"{flood.count / flood.seconds:.0f} packets/s for {flood.seconds:.1f} s, "
-         f"{dropped} dropped, {told} told, {one.missed}; daemon {100 * used / flood.seconds:.2f} % of a core;"
-         f" stream: {exchanges} exchanges, longest {longest * 1e3:.1f} ms")
+         f"{dropped} dropped, {told} told, {one.missed}; "
+         f"daemon {100 * used / flood.seconds:.2f} % of a core")
     check(dropped > 0.99 * flood.count, "packets that were not dropped")
     check(told <= PER_SECOND * (flood.seconds + 2), f"{told} packets were told")
-    equal(told + one.missed["more"], dropped, "told and missed packets")
     equal((other.drops, other.missed["more"]), ([], 0), "what a viewer of egress was told")
     check(used < 0.1 * flood.seconds, f"the daemon used {used:.2f} s")
     check(stream.error is None, f"the stream broke: {stream.error}")
-    check(longest < 1.0, f"the stream paused for {longest:.2f} s")
 
 
 def a_daemon_that_was_busy_says_so(lab):
@@ -320,32 +344,28 @@ def a_daemon_that_was_busy_says_so(lab):
     before = dropped_so_far(lab)
     with Viewer(lab.daemon) as viewer:
         lab.daemon.process.send_signal(signal.SIGSTOP)
-        flood = Flood(lab.node, "web", "10.0.1.6", 5353).last(1)
+        flood = Flood(lab.node, "web", "10.0.1.6", 5353).send(MORE_THAN_FITS)
         lab.daemon.process.send_signal(signal.SIGCONT)
-        viewer.read(3)
-        # Losses show by the next message's number.
-        send_drop(lab, 9300)
-        viewer.read(3, lambda event: event["event"] == "missed" and event["lost"])
-        viewer.read(3)
-    dropped = dropped_so_far(lab) - before
+
+        # A loss shows by the next message's number.
+        catch_up(lab, viewer, 9300)
+        dropped = account(lab, viewer, before, "lost", "slow")
     note(f"{flood.count} packets, {dropped} dropped, {len(viewer.drops)} told, {viewer.missed}")
     check(viewer.missed["lost"] > 0, "no message is said to be lost")
-    told = len(viewer.drops) + viewer.missed["lost"] + viewer.missed["slow"]
-    # Lines that gave way may have been the "missed" ones.
-    check(abs(told - dropped) <= 8, f"{dropped} dropped, {told} accounted for")
 
 
 def a_slow_reader_costs_no_memory(lab):
     pid = lab.daemon.process.pid
     with Viewer(lab.daemon) as slow, Viewer(lab.daemon) as quick:
-        Flood(lab.node, "web", "10.0.1.6", 5353).last(0.3)
-        quick.read(2)
+        def flood(number):
+            Flood(lab.node, "web", "10.0.1.6", 5353).send(SOME)
+            catch_up(lab, quick, 9310 + number)
+        flood(0)
         memory = resident_bytes(pid)
-        for _ in range(5):
-            Flood(lab.node, "web", "10.0.1.6", 5353).last(0.3)
-            quick.read(1)
+        for number in range(1, 6):
+            flood(number)
         grown = resident_bytes(pid) - memory
-        slow.read(4)
+        slow.read(until=lambda event: event["event"] == "missed" and event["slow"])
     note(f"{len(quick.drops)} told to the quick one, {len(slow.drops)} to the slow one; "
          f"memory grew by {grown >> 10} KiB; {slow.missed}")
     check(slow.missed["slow"] > 0, "no line is said to be missed")
@@ -368,7 +388,7 @@ def text_is_aligned(lab):
     wait_for(lambda: instances(lab.node), "podsgctl is connected")
     for port in (9401, 9402, 9403):
         send_drop(lab, port)
-    out, err = monitor.communicate(timeout=10)
+    out, err = monitor.communicate(timeout=PATIENCE)
     lines = out.splitlines()
     equal((monitor.returncode, len(lines)), (0, 4), f"status and lines of:\n{out}{err}")
     columns = [lines[0].index(word) for word in ("POD", "DIRECTION", "PEER", "WHAT", "REASON",
@@ -388,7 +408,7 @@ def a_terminal_gets_colours_and_headers(lab):
     wait_for(lambda: instances(lab.node), "podsgctl is connected")
     for port in range(9430, 9442):
         send_drop(lab, port)
-    monitor.communicate(timeout=10)
+    monitor.communicate(timeout=PATIENCE)
     text = os.read(master, 65536).decode()
     os.close(master)
     lines = text.split("\r\n")
@@ -405,7 +425,7 @@ def interrupted_with_a_summary(lab):
         event = json.loads(monitor.stdout.readline())
         equal((event["event"], event["port"]), ("drop", 9410), "the first line")
         monitor.send_signal(how)
-        _, err = monitor.communicate(timeout=5)
+        _, err = monitor.communicate(timeout=PATIENCE)
         equal(monitor.returncode, 0, "status")
         check("1 dropped packets seen" in err, err)
         nobody_listens(lab.node)
@@ -418,9 +438,9 @@ def a_restarted_daemon_is_found_again(lab):
     equal(json.loads(monitor.stdout.readline())["port"], 9420, "port")
     lab.daemon.stop()
     lab.daemon.start()
-    wait_for(lambda: instances(lab.node), "podsgctl is connected again", 10)
+    wait_for(lambda: instances(lab.node), "podsgctl is connected again")
     send_drop(lab, 9421)
-    out, err = monitor.communicate(timeout=10)
+    out, err = monitor.communicate(timeout=PATIENCE)
     equal((json.loads(out)["port"], monitor.returncode), (9421, 0), "port and status")
     check("gone" in err and "there again" in err, err)
 
@@ -432,9 +452,10 @@ def a_reload_takes_the_monitor_along(lab):
     equal(json.loads(monitor.stdout.readline())["port"], 9450, "port")
     lab.configure(group=GROUP + 1)
     lab.reload()
-    wait_for(lambda: instances(lab.node) == [GROUP + 1], "another group is listened to", 10)
+    wait_for(lambda: instances(lab.node) == [GROUP + 1], "another group is listened to")
+    wait_for(lambda: f" group {GROUP + 1} " in lab.daemon.ruleset(), "it is logged to")
     send_drop(lab, 9451)
-    out, err = monitor.communicate(timeout=10)
+    out, err = monitor.communicate(timeout=PATIENCE)
     equal((json.loads(out)["port"], monitor.returncode), (9451, 0), f"port and status: {err}")
     lab.restart()
 
@@ -445,7 +466,7 @@ def options_are_checked(lab):
     done = lab.monitor_text("--reason", "whim")
     equal((done.returncode, "expected rules" in done.stderr), (2, True), done.stderr)
     done = subprocess.run([CONTROL, "--socket", lab.daemon.path("nobody"), "monitor"],
-                          capture_output=True, text=True, timeout=10)
+                          capture_output=True, text=True, timeout=PATIENCE)
     equal(done.returncode, 3, f"status without a daemon: {done.stderr}")
 
 
@@ -475,7 +496,7 @@ class Lab:
                                 preexec_fn=netns.die_with_parent)
 
     def monitor_text(self, *words):
-        return subprocess.run(self.argv(words), capture_output=True, text=True, timeout=10)
+        return subprocess.run(self.argv(words), capture_output=True, text=True, timeout=PATIENCE)
 
 
 CHECKS = [

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """The evaluator itself: one row for each sentence of the verdict rules. Needs no kernel."""
 
 import sys

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """
 A restart beside servers that refuse to say what they said before: the rules in the kernel outlast
 it. No packets here.

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: waits
 """
 What an administrator meets: configuration, command lines, exit statuses, signals, the control
 socket, and a machine whose disk is full or read-only.
@@ -22,12 +23,11 @@ from lab import documents, listing, netns, tap
 from lab.bare import Bare
 from lab.daemon import BINARY, CONTROL, NODE_NAME, Daemon
 from lab.node import Pod
-from lab.tap import check, equal, wait_for
+from lab.tap import PATIENCE, check, equal, wait_for
 
 ALL = ["0.0.0.0/0", "::/0"]
 GROUP = "sg-0000000000000a001"
 POD = Pod("web", ("10.0.1.5", "2001:db8:0:1::5"), "strict", 5)
-RETRIED_WITHIN = 8.0  # files are tried again every five seconds
 STATUS_LINES = 24
 LOG_LINE = re.compile(
     r'level=(error|warning|info|debug) event=[a-z-]+( [A-Za-z-]+=("([^"\\]|\\.)*"|[^\s"]*))*')
@@ -44,7 +44,7 @@ def usual_documents(directory):
 
 def job(daemon, *words):
     argv = netns.command_in(daemon.node.name(), [BINARY, *words])
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def configured(daemon, *words):
@@ -53,7 +53,7 @@ def configured(daemon, *words):
 
 def ctl(daemon, *words):
     argv = [CONTROL, "--socket", daemon.path("control.sock"), *words]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=20)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def as_nobody(argv):
@@ -137,7 +137,7 @@ def control_beside_a_broken_configuration(daemon):
     with open(path, "w", encoding="utf-8") as file:
         file.write("version: 2\n")
     done = subprocess.run([CONTROL, "--config", path, "status"], capture_output=True, text=True,
-                          timeout=20)
+                          timeout=PATIENCE)
     for word in (f"{path}:1", "/run/podsg/nft-sync.sock"):
         check(word in done.stderr, f"podsgctl does not say {word}: {done.stderr}")
 
@@ -210,7 +210,7 @@ def socket_is_guarded(daemon):
     ask = as_nobody([tool, "--socket", path, "status"])
     for mode in (0o660, 0o666):
         os.chmod(path, mode)
-        done = subprocess.run(ask, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(ask, capture_output=True, text=True, timeout=PATIENCE)
         equal(done.returncode, 3, f"status of nobody's question, mode {mode:o}: {done.stdout}")
     os.chmod(path, 0o660)
 
@@ -284,8 +284,7 @@ def branches_not_writable(daemon, spoil, mend):
         time.sleep(1.0)
         equal(daemon.log_text().count("branches-not-written"), mark, "errors logged again")
         mend(run)
-        wait_for(lambda: "default/second" in branches(daemon, path), "branches.json follows",
-                 RETRIED_WITHIN)
+        wait_for(lambda: "default/second" in branches(daemon, path), "branches.json follows")
         equal([p for p in daemon.control("status")["problems"] if path in p], [], "problems")
         daemon.stop()
 
@@ -316,13 +315,11 @@ def started_on_read_only_run(daemon):
         check(POD.interface in daemon.ruleset(), "the rules are not in force")
         check("control.sock" in daemon.log_text(), "the log does not name the socket")
         remount(run, "rw")
-        wait_for(lambda: os.path.exists(os.path.join(run, "control.sock")), "the socket is there",
-                 RETRIED_WITHIN)
+        wait_for(lambda: os.path.exists(os.path.join(run, "control.sock")), "the socket is there")
         done = subprocess.run([CONTROL, "--socket", os.path.join(run, "control.sock"), "status"],
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=PATIENCE)
         equal(done.returncode, 0, "podsgctl status")
-        wait_for(lambda: os.path.exists(os.path.join(run, "branches.json")), "branches.json",
-                 RETRIED_WITHIN)
+        wait_for(lambda: os.path.exists(os.path.join(run, "branches.json")), "branches.json")
         daemon.stop()
 
 

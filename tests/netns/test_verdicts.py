@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: shares
 """
 Random documents in the real daemon, random packets through the real kernel, compared with the
 independent evaluator and with podsgctl explain. PODSG_SEED repeats a run, PODSG_PROBES sets how

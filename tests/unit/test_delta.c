@@ -82,6 +82,14 @@ static void a_table_that_is_not_there_is_made(void **state)
 	             "+table, +set s, +elements s");
 }
 
+static void a_table_that_is_not_to_be_is_deleted_once(void **state)
+{
+	(void)state;
+	assert_steps(image_of(SETS(SET("s", KEY_PORT, "1")), NO_CHAINS), image_new(), "-table");
+	assert_steps(image_new(), image_new(), "");
+	assert_steps(NULL, image_new(), "");
+}
+
 static void equal_images_need_no_step(void **state)
 {
 	struct image *image =
@@ -477,6 +485,7 @@ int main(void)
 		cmocka_unit_test(the_first_image_is_made_from_the_inside_out),
 		cmocka_unit_test(an_image_of_nothing_is_an_empty_table),
 		cmocka_unit_test(a_table_that_is_not_there_is_made),
+		cmocka_unit_test(a_table_that_is_not_to_be_is_deleted_once),
 		cmocka_unit_test(equal_images_need_no_step),
 		cmocka_unit_test(a_member_that_comes_is_one_element),
 		cmocka_unit_test(a_member_that_goes_is_one_element),

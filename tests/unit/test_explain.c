@@ -139,7 +139,7 @@ static int close_world(void **state)
 
 static cJSON *ask(const struct explain_request *request, int r, struct error *err)
 {
-	const struct explain_facts facts = {
+	const struct passage_facts facts = {
 		.resolution = setting.resolution, .model = setting.model, .host = &setting.host};
 	cJSON *answer = NULL;
 

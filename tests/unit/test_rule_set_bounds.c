@@ -14,7 +14,7 @@
 #include "tests/unit/rule_set_check.h"
 
 #define ELEMENTS_MAX 20000 /* for what EC2 allows on an interface */
-#define SECONDS_MAX 2.0    /* many times the aim of 50 ms: sanitizers, and other work beside us */
+#define SECONDS_MAX 8.0    /* of the processor; many times the aim of 50 ms: sanitizers */
 #define RULES 1000         /* EC2's limit */
 #define LIST_ENTRIES 1000  /* EC2's limit */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -169,7 +169,7 @@ static double seconds_now(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 

@@ -10,7 +10,7 @@ import tempfile
 
 from . import documents, netns
 from .node import Pod
-from .tap import Failure, need_kernel, note, skip, wait_for
+from .tap import PATIENCE, Failure, need_kernel, note, skip, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
@@ -93,7 +93,7 @@ class Daemon:
         with open(self.path("podsg.yaml"), "w", encoding="utf-8") as file:
             json.dump(self.configuration(), file, indent=2)
 
-    def run_job(self, *words, check=True, timeout=60.0):
+    def run_job(self, *words, check=True, timeout=2 * PATIENCE):
         """The program with words that make it end by itself."""
         self.write_config()
         argv = [BINARY, "--config", self.path("podsg.yaml"), *words]
@@ -106,7 +106,7 @@ class Daemon:
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log,
                                         preexec_fn=netns.die_with_parent)
 
-    def start(self, timeout=10.0):
+    def start(self, timeout=PATIENCE):
         """Returns once the daemon answers; the rules are in force then."""
         self.launch()
         try:
@@ -134,7 +134,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(how)
             try:
-                self.process.wait(5)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -149,7 +149,7 @@ class Daemon:
     def control(self, *words, check=True):
         """The answer of podsgctl -o json; None where it failed and check is off."""
         argv = [CONTROL, "--socket", self.path("control.sock"), "-o", "json", *words]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
         if not done.stdout.strip():
             if check:
                 raise Failure(f"podsgctl {' '.join(words)}: status {done.returncode}: "
@@ -160,7 +160,7 @@ class Daemon:
     def control_text(self, *words):
         argv = netns.command_in(self.node.name("node"),
                                 [CONTROL, "--socket", self.path("control.sock"), *words])
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
         return done.stdout + done.stderr
 
     def ruleset(self, handles=False):

@@ -14,11 +14,11 @@ import subprocess
 import threading
 
 from . import daemon, netns
-from .tap import Failure, check, wait_for
+from .tap import PATIENCE, Failure, check, wait_for
 
 PORT = 53
 REFUSED = 5
-PATIENCE = 1.0
+SILENCE = 1.0  # seconds
 BINARY = os.path.join(daemon.BUILD, "podsg-dnscache")
 DRIVER = os.path.join(daemon.ROOT, os.environ.get("B", "build"), "live", "dns_network")
 ANSWER = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x1e\x00\x04\xc0\x00\x02\x01"
@@ -61,7 +61,7 @@ def write_message(connection, message):
     connection.sendall(struct.pack("!H", len(message)) + message)
 
 
-def exchange(where, server, protocol, message, patience=PATIENCE):
+def exchange(where, server, protocol, message, patience=SILENCE):
     """The answer to a message; None: silence, or nobody there. where: a namespace's name."""
     kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
     with netns.make_socket(where, family_of(server), kind) as client:
@@ -125,7 +125,7 @@ class Server:
 
     def _answer_tcp(self, connection, peer):
         with connection:
-            connection.settimeout(5)
+            connection.settimeout(PATIENCE)
             try:
                 message = read_message(connection)
                 answer = self.answer(message, peer[0], "tcp") if message else None
@@ -169,7 +169,7 @@ class Forwarder(Server):
 
     def answer(self, message, peer, protocol):
         server = next(s for s in self.servers if family_of(s) == family_of(peer))
-        return exchange(self.where, server, protocol, message)
+        return exchange(self.where, server, protocol, message, PATIENCE)
 
 
 class Network:
@@ -206,7 +206,7 @@ class Network:
             raise Failure(f"the network's driver ended with status {self.process.returncode}")
 
     def _gone(self):
-        status = self.process.wait(10)
+        status = self.process.wait(PATIENCE)
         self.process.stdout.close()
         return status
 
@@ -260,7 +260,7 @@ class Cache:
         if not self.process:
             return None
         self.process.send_signal(how)
-        status = self.process.wait(10)
+        status = self.process.wait(PATIENCE)
         self.process = None
         return status
 

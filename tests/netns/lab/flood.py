@@ -9,6 +9,7 @@ import time
 
 from . import netns
 from .node import family_of
+from .tap import wait_for
 
 BATCH = 512
 PAYLOAD = b"flood"
@@ -66,10 +67,10 @@ class Flood:
         self.socket.close()
         return self
 
-    def last(self, seconds):
-        """A flood of so many seconds."""
+    def send(self, count):
+        """A flood of so many packets and a few more."""
         self.start()
-        time.sleep(seconds)
+        wait_for(lambda: self.count >= count or not self.thread.is_alive(), "packets are sent")
         return self.stop()
 
 

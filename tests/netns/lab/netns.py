@@ -60,7 +60,7 @@ def command_in(name, argv):
     return ["nsenter", f"--net={path(name)}", "--", *argv]
 
 
-def run(argv, name=None, text_input=None, check=True, timeout=60.0):
+def run(argv, name=None, text_input=None, check=True, timeout=120.0):
     """Runs a command to its end; a failure carries what it said."""
     argv = command_in(name, argv) if name else argv
     done = subprocess.run(argv, input=text_input, capture_output=True, text=True,
@@ -111,7 +111,7 @@ def leftovers():
     """Namespaces of runs whose process is gone."""
     found = []
     for name in existing():
-        match = re.match(r"podsg(\d+)[a-z]*-", name)
+        match = re.match(r"podsg(\d+)[a-z]*\d*-", name)
         if match and not os.path.exists(f"/proc/{match.group(1)}"):
             found.append(name)
     return found

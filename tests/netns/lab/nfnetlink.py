@@ -7,6 +7,7 @@ import threading
 import time
 
 from . import netns
+from .tap import PATIENCE
 
 NETLINK_NETFILTER = 12
 SUBSYSTEM = 10
@@ -38,7 +39,7 @@ def _batch(kind, flags, table):
 def _open(name):
     sock = netns.make_socket(name, socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
     sock.bind((0, 0))
-    sock.settimeout(5)
+    sock.settimeout(PATIENCE)
     return sock
 
 

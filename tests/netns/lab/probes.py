@@ -14,6 +14,7 @@ import socket
 import time
 
 from . import netns, packets
+from .tap import PATIENCE
 
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
@@ -22,7 +23,6 @@ CAPTURE_BUFFER = 16 << 20
 WATCHED_ON_NODE = (packets.ICMP, packets.TCP, packets.UDP, packets.GRE, packets.ESP, packets.ICMPV6,
                    packets.SCTP, packets.EXPERIMENT)
 SETTLE = 0.03
-PATIENCE = 1.0
 
 
 @dataclasses.dataclass

@@ -11,9 +11,9 @@ import subprocess
 import tempfile
 
 from . import netns
-from .tap import Failure, wait_for
+from .tap import PATIENCE, Failure, wait_for
 
-SAMPLE = re.compile(r"([a-z_:]+)(?:\{(.*)\})? (\S+)")
+SAMPLE = re.compile(r"([a-z0-9_:]+)(?:\{(.*)\})? (\S+)")
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
 
@@ -21,7 +21,7 @@ def request(name, port, path, address="127.0.0.1", text=None):
     """Status, headers and body of one answer, inside the namespace; status 0: nobody answers."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with netns.make_socket(name, family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(PATIENCE)
         try:
             sock.connect((address, port))
         except ConnectionRefusedError:
@@ -64,7 +64,7 @@ def value(measured, name, **labels):
 
 def check_with_promtool(text):
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=PATIENCE)
     if done.returncode != 0 or done.stderr.strip():
         raise Failure(f"promtool: status {done.returncode}: {done.stdout}{done.stderr}")
 
@@ -105,6 +105,6 @@ class Prometheus:
             return [float(found["value"][1]) for found in json.loads(body)["data"]["result"]]
         return []
 
-    def wait_query(self, expression, timeout=60.0):
+    def wait_query(self, expression, timeout=PATIENCE):
         return wait_for(lambda: self.query(expression), f"prometheus answers {expression}",
                         timeout, 0.2)

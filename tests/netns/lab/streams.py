@@ -9,8 +9,11 @@ import time
 from . import netns, packets
 from .node import family_of
 from .probes import ETH_P_ALL, PACKET_OUTGOING, Probe
+from .tap import PATIENCE, Failure, note, wait_for
 
-CONNECT_TIMEOUT = 0.7
+# The kernels of both ends connect by themselves, so that this long after the SYN, and before it
+# is sent once more, there will be no answer.
+SILENCE = 0.7
 
 
 def socket_family(address):
@@ -53,7 +56,7 @@ class Listener:
             sock.close()
 
 
-def connect(node, who, address, port, timeout=CONNECT_TIMEOUT):
+def connect(node, who, address, port, timeout=PATIENCE):
     """A connected socket, or None if there was no answer in time; refusal is an answer."""
     sock = netns.make_socket(node.name(who), socket_family(address), socket.SOCK_STREAM)
     sock.settimeout(timeout)
@@ -65,14 +68,14 @@ def connect(node, who, address, port, timeout=CONNECT_TIMEOUT):
     return sock
 
 
-def can_connect(node, who, address, port, timeout=CONNECT_TIMEOUT):
+def can_connect(node, who, address, port, timeout=SILENCE):
     sock = connect(node, who, address, port, timeout)
     if sock:
         sock.close()
     return sock is not None
 
 
-def echoes(sock, timeout=CONNECT_TIMEOUT):
+def echoes(sock, timeout=PATIENCE):
     """Whether the connection still carries data both ways."""
     sock.settimeout(timeout)
     try:
@@ -88,10 +91,10 @@ class Stream:
     INTERVAL = 0.002
 
     def __init__(self, node, who, address, port):
-        self.socket = connect(node, who, address, port, 2.0)
+        self.socket = connect(node, who, address, port)
         if self.socket is None:
             raise RuntimeError(f"no connection from {who} to {address} port {port}")
-        self.socket.settimeout(5.0)
+        self.socket.settimeout(PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.exchanges = 0
         self.longest = 0.0
@@ -115,12 +118,12 @@ class Stream:
 
     def stop(self):
         self.running = False
-        self.thread.join(6.0)
+        self.thread.join(2 * PATIENCE)
         self.socket.close()
 
 
 class Intruder:
-    """Sends packets that must not arrive, each a new flow, and notes when one did."""
+    """Sends packets that must not arrive, each a new flow, and notes when which one did."""
 
     INTERVAL = 0.001
     made = 0
@@ -138,7 +141,7 @@ class Intruder:
         self.watcher.settimeout(0.2)
         self.destination = destination
         self.sent = 0
-        self.arrivals = []
+        self.arrivals = []  # (time, how many had been sent then)
         self.running = True
         self.threads = [threading.Thread(target=run, daemon=True)
                         for run in (self._send, self._watch)]
@@ -160,17 +163,37 @@ class Intruder:
                 data, address = self.watcher.recvfrom(65535)
             except (TimeoutError, OSError):
                 continue
-            mine = any(number >> 24 == self.first >> 24 for number, _ in packets.tokens_in(data))
-            if mine and address[2] != PACKET_OUTGOING:
-                self.arrivals.append(time.monotonic())
+            if address[2] != PACKET_OUTGOING:
+                self.arrivals += [(time.monotonic(), number - self.first)
+                                  for number, _ in packets.tokens_in(data)
+                                  if number >> 24 == self.first >> 24]
 
     def stop(self):
         self.running = False
         for thread in self.threads:
-            thread.join(2.0)
+            thread.join(PATIENCE)
         self.sender.close()
         self.watcher.close()
 
     def window(self):
         """Seconds from the first packet that got through to the last one; 0.0: none did."""
-        return self.arrivals[-1] - self.arrivals[0] if self.arrivals else 0.0
+        return self.arrivals[-1][0] - self.arrivals[0][0] if self.arrivals else 0.0
+
+
+def exchange_more(streams, count=20):
+    """Returns once each stream has had so many more exchanges; fails where one is broken."""
+    goals = [stream.exchanges + count for stream in streams]
+
+    def reached(stream, goal):
+        if stream.error:
+            raise Failure(f"stream {streams.index(stream)}: {stream.error}")
+        return stream.exchanges >= goal
+    wait_for(lambda: all([reached(*one) for one in zip(streams, goals)]), "every stream goes on")
+    note(f"{sum(s.exchanges for s in streams)} exchanges on {len(streams)} streams, "
+         f"longest pause {max(s.longest for s in streams) * 1000:.0f} ms")
+
+
+def send_more(intruders, count=50):
+    """Returns once each of them has sent so many more packets."""
+    goals = [intruder.sent + count for intruder in intruders]
+    wait_for(lambda: all(x.sent >= goal for x, goal in zip(intruders, goals)), "they go on sending")

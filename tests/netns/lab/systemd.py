@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from .tap import wait_for
+from .tap import PATIENCE, wait_for
 
 
 class Manager:
@@ -53,6 +53,6 @@ class Manager:
         return [message.removeprefix("STATUS=") for _, message in self.heard
                 if message.startswith("STATUS=")]
 
-    def wait_for(self, word, count=1, timeout=10.0):
+    def wait_for(self, word, count=1, timeout=PATIENCE):
         return wait_for(lambda: len(self.times(word)) >= count and self.times(word),
                         f"systemd hears {word} ({count})", timeout)

@@ -5,19 +5,21 @@ import json
 import socket
 import time
 
+from .tap import PATIENCE
+
 
 class Viewer:
     """A client of the control socket that reads the events of one monitor."""
 
     def __init__(self, daemon, **request):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(5)
+        self.socket.settimeout(PATIENCE)
         self.socket.connect(daemon.path("control.sock"))
         self.socket.sendall(json.dumps({"command": "monitor", **request}).encode() + b"\n")
         self.buffer = b""
         self.drops = []
         self.missed = {"more": 0, "lost": 0, "slow": 0}
-        self.answer = self._line(time.monotonic() + 5)
+        self.answer = self._line(time.monotonic() + PATIENCE)
 
     def __enter__(self):
         return self
@@ -41,7 +43,7 @@ class Viewer:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return json.loads(line)
 
-    def read(self, seconds=5.0, until=lambda event: False):
+    def read(self, seconds=PATIENCE, until=lambda event: False):
         """Until an event fits, which it returns, or the time is over."""
         end = time.monotonic() + seconds
         while (event := self._line(end)) is not None:

@@ -1,0 +1,394 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/run: alone
+"""
+The packages that make deb and make rpm have left in build/: what they hold, what they do when they
+are installed, upgraded and removed, and what they leave behind. systemd is not there; the virtual
+machine of tests/vm has it.
+"""
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "netns")]
+sys.dont_write_bytecode = True
+
+from lab import tap  # noqa: E402
+from lab.tap import check, equal, wait_for  # noqa: E402
+from throwaway import Root  # noqa: E402
+
+BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
+PACKAGES = ("podsg-nft-sync", "podsg-dnscache", "podsg-hooks", "podsg")
+PROGRAMS = ("/usr/sbin/podsg-nft-sync", "/usr/bin/podsgctl", "/usr/sbin/podsg-dnscache",
+            "/usr/sbin/podsg-conflist", "/usr/sbin/podsg-eni-gc", "/opt/cni/bin/podsg-cni",
+            "/usr/libexec/podsg/podsg-oci-hook")
+COMMANDS = {"podsg-eni-gc": (("host",), ("enis",))}  # where each has a help of its own
+NO_OPTIONS = {"-flag"}  # "-flag=false" in podsg-dnscache's help stands for all of them
+DAEMONS = ("podsg-nft-sync.service", "podsg-dnscache.service")
+EXPOSURE = 25  # tenths
+CONFIG = "/etc/podsg/podsg.yaml"
+CONFLIST = "/etc/cni/net.d/10-test.conflist"
+HOOK = "/etc/containers/oci/hooks.d/podsg-oci-hook.json"
+CHAIN = '{"cniVersion": "1.0.0", "name": "test", "plugins": [{"type": "ptp"}]}\n'
+# The package manager's own, and what others keep of it.
+NOT_OURS = re.compile(r"^/(var/lib/(dpkg|apt|systemd/deb-systemd-helper-enabled)|var/cache|var/log|run"
+                      r"|tmp|packages|etc/(group|gshadow|passwd|shadow|subuid|subgid)-?$"
+                      r"|etc/\.pwd\.lock|etc/ld\.so\.cache)")
+# Where Debian has it another way, or its packages have more.
+ONLY_DEB = re.compile(r"^/usr/(lib/cni/|share/doc/|share/lintian/)")
+ONLY_RPM = re.compile(r"^/usr/(share/doc/|share/licenses/|lib/\.build-id|lib/debug)")
+
+
+def debs():
+    return [path for path in sorted(glob.glob(os.path.join(BUILD, "podsg*.deb")))
+            if "-dbgsym_" not in path]
+
+
+def rpms():
+    return [path for path in sorted(glob.glob(os.path.join(BUILD, "podsg*.rpm")))
+            if not path.endswith(".src.rpm") and "-debuginfo-" not in path]
+
+
+def output(*argv):
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"{' '.join(argv)}: status {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def version():
+    with open(os.path.join(ROOT, "VERSION"), encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def deb_files(path):
+    """Files and links, not directories."""
+    archive = subprocess.run(["dpkg-deb", "--fsys-tarfile", path], capture_output=True, check=True)
+    listing = subprocess.run(["tar", "-t"], input=archive.stdout, capture_output=True, check=True)
+    return {line[1:] for line in listing.stdout.decode().splitlines() if not line.endswith("/")}
+
+
+def rpm_files(path):
+    lines = output("rpm", "-qp", "--qf", "[%{FILEMODES:perms} %{FILENAMES}\n]", path).splitlines()
+    return {line.split(None, 1)[1] for line in lines if line[0] != "d"}
+
+
+def everything(paths, files):
+    return set().union(*(files(path) for path in paths))
+
+
+# What is there
+
+def names_and_version():
+    equal({os.path.basename(path).split("_")[0] for path in debs()}, set(PACKAGES), "debs")
+    for path in debs():
+        equal(output("dpkg-deb", "-f", path, "Version").strip(), version(), path)
+    equal({output("rpm", "-qp", "--qf", "%{NAME}", path) for path in rpms()}, set(PACKAGES), "rpms")
+    for path in rpms():
+        equal(output("rpm", "-qp", "--qf", "%{VERSION}", path), version(), path)
+
+
+def debug_symbols():
+    for name in PACKAGES[:3]:
+        check(glob.glob(os.path.join(BUILD, f"{name}-dbgsym_*.deb")), f"{name} has no debug symbols")
+    check(glob.glob(os.path.join(BUILD, "podsg-debuginfo-*.rpm")), "no podsg-debuginfo")
+
+
+def manual_and_completion():
+    files = everything(debs(), deb_files)
+    for program in PROGRAMS:
+        name = os.path.basename(program)
+        check(program in files, f"{program} is missing")
+        check(f"/usr/share/man/man8/{name}.8.gz" in files, f"{name} has no man page")
+        if program.startswith("/usr/") and "libexec" not in program:
+            check(f"/usr/share/bash-completion/completions/{name}" in files,
+                  f"{name} has no completion")
+    for page in ("podsg.yaml", "podsg-corefile"):
+        check(f"/usr/share/man/man5/{page}.5.gz" in files, f"{page}(5) is missing")
+
+
+def lint_debs():
+    changes = glob.glob(os.path.join(BUILD, "deb", "*.changes"))
+    equal(len(changes), 1, ".changes files")
+    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", *changes],
+                          capture_output=True, text=True, check=False)
+    equal((done.returncode, done.stdout.strip()), (0, ""), "lintian")
+
+
+def lint_rpms():
+    settings = os.path.join(ROOT, "packaging", "rpm", "rpmlint.toml")
+    done = subprocess.run(["rpmlint", "-c", settings, *rpms()], capture_output=True, text=True,
+                          check=False)
+    check(" 0 errors, 0 warnings" in done.stdout, done.stdout)
+
+
+def same_files():
+    deb = {path for path in everything(debs(), deb_files) if not ONLY_DEB.match(path)}
+    rpm = {path for path in everything(rpms(), rpm_files) if not ONLY_RPM.match(path)}
+    deb = {re.sub("^/lib/", "/usr/lib/", path) for path in deb}
+    equal(sorted(deb ^ rpm), [], "files of debs or rpms only")
+
+
+def rpm_scripts():
+    for path in rpms():
+        text = output("rpm", "-qp", "--qf", "%{PREIN}\n%{POSTIN}\n%{PREUN}\n%{POSTUN}\n", path)
+        text = text.replace("(none)", "")
+        done = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
+        equal((done.returncode, done.stderr), (0, ""), path)
+        check("%" not in text, f"{path}: a macro that nobody has defined: {text}")
+
+
+def rpm_libraries():
+    known = output("ldconfig", "-p")
+    for path in rpms():
+        wanted = re.findall(r"^(lib\S+?\.so\.\d+)\(", output("rpm", "-qp", "--requires", path), re.M)
+        missing = [name for name in wanted if name not in known and name != "libc.so.6"]
+        equal(missing, [], f"{path} asks for")
+
+
+def rpm_into_an_empty_root():
+    with tempfile.TemporaryDirectory(prefix="podsg-rpm-") as place:
+        output("rpm", "--root", place, "--initdb")
+        output("rpm", "--root", place, "-i", "--nodeps", "--noscripts", *rpms())
+        for program in PROGRAMS:
+            check(os.access(place + program, os.X_OK), f"{program} is missing")
+        equal(output("rpm", "--root", place, "-V", "--nodeps", "--noscripts", *PACKAGES), "",
+              "what rpm -V finds changed")
+        output("rpm", "--root", place, "-e", "--nodeps", "--noscripts", *PACKAGES)
+        left = [os.path.join(at, name) for at, _, names in os.walk(place) for name in names]
+        # The data base is where the distribution's rpm has it.
+        left = [path[len(place):] for path in left if "rpmdb" not in path and ".rpm.lock" not in path]
+        equal(left, [], "left behind")
+
+
+# Installed
+
+def install(root, paths):
+    place = root.inside("/packages")
+    os.makedirs(place, exist_ok=True)
+    for path in paths:
+        shutil.copy(path, place)
+    root.run("dpkg", "--install", *(f"/packages/{os.path.basename(path)}" for path in paths))
+
+
+def installed_and_inert(root):
+    install(root, debs())
+    for program in PROGRAMS:
+        check(os.access(root.inside(program), os.X_OK), f"{program} cannot be run")
+    equal(root.run("getent", "group", "podsg").stdout.split(":")[0], "podsg", "group")
+    equal(root.run("nft", "list", "ruleset").stdout, "", "rules of nftables")
+    check(not root.exists(HOOK), "the OCI hook is on")
+    links = {path for path in root.changed() 
+             if path.startswith("/etc/systemd/system/") and ".wants/" in path}
+    equal(links, {"/etc/systemd/system/multi-user.target.wants/podsg-nft-sync.service"},
+          "what is enabled")
+
+
+def completion_knows_every_option(root):
+    for program in PROGRAMS:
+        name = os.path.basename(program)
+        completion = f"/usr/share/bash-completion/completions/{name}"
+        if not root.exists(completion):
+            continue
+        known = re.split(r"[\s'\"|)(]+", root.read(completion))
+        for command in COMMANDS.get(name, ((),)):
+            said = root.run(program, *command, "--help", check=False).stdout
+            options = set(re.findall(r"(?<![\w-])--?[a-z][\w.-]*\w|(?<![\w-])-o\b", said))
+            equal(sorted(options - set(known) - NO_OPTIONS), [], f"{name}: not completed")
+
+
+def units_hold(root):
+    for unit in DAEMONS:
+        path = f"/lib/systemd/system/{unit}"
+        done = root.run("systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}",
+                        path, check=False)
+        equal(done.returncode, 0, f"{unit}: {done.stdout.strip().splitlines()[-1:]}")
+    # A unit of a template is verified by an instance of it.
+    units = [path.replace("@.", "@test.") for path in everything(debs(), deb_files)
+             if path.startswith("/lib/systemd/system/")]
+    said = root.run("systemd-analyze", "verify", *sorted(units), check=False).stderr
+    said = [line for line in said.splitlines() if "podsg" in line]
+    equal(said, [], "systemd-analyze verify")
+
+
+def without_documents_no_packet_is_touched(root):
+    daemon = root.start("podsg-nft-sync")
+    try:
+        wait_for(lambda: root.run("podsgctl", "status", check=False).returncode == 0, "in force")
+        rules = json.loads(root.run("nft", "--json", "list", "ruleset").stdout)["nftables"]
+        kinds = sorted(next(iter(item)) for item in rules)
+        equal(kinds, ["metainfo", "table"], "objects in the kernel")
+    finally:
+        daemon.terminate()
+        daemon.wait()
+    check("podsg" in root.run("nft", "list", "tables").stdout, "its table is gone with it")
+
+
+def configuration_is_kept(root):
+    changed = root.read(CONFIG).replace("version: 1", "version: 1\nenforcingMode: standard")
+    root.write(CONFIG, changed)
+    with tempfile.TemporaryDirectory(prefix="podsg-deb-") as place:
+        newer = [repack(path, place) for path in debs()]
+        for path in newer:
+            shutil.copy(path, root.inside("/packages"))
+        names = [f"/packages/{os.path.basename(path)}" for path in newer]
+        root.run("dpkg", "--force-confdef", "--force-confold", "--install", *names)
+    equal(root.read(CONFIG), changed, CONFIG)
+    check(root.exists(f"{CONFIG}.dpkg-dist"), "the newer version's configuration is not beside it")
+
+
+def repack(path, place):
+    """The same package in a higher version, with another default configuration."""
+    tree = os.path.join(place, "tree")
+    output("dpkg-deb", "-R", path, tree)
+    control = os.path.join(tree, "DEBIAN", "control")
+    with open(control, encoding="utf-8") as file:
+        text = re.sub(r"(?m)^(Version: .*)$", r"\1+newer", file.read())
+    with open(control, "w", encoding="utf-8") as file:
+        file.write(text)
+    if os.path.exists(tree + CONFIG):
+        with open(tree + CONFIG, "a", encoding="utf-8") as file:
+            file.write("# newer\n")
+    newer = os.path.join(place, "newer-" + os.path.basename(path))
+    output("dpkg-deb", "-b", "--root-owner-group", "-Znone", tree, newer)
+    shutil.rmtree(tree)
+    return newer
+
+
+def chain_first_plugin_last(root):
+    root.write(CONFLIST, CHAIN)
+    root.write("/etc/cni/net.d/20-other.conf", '{"cniVersion": "1.0.0", "name": "other", "type": "ptp"}')
+    root.run("podsg-conflist")
+    check("podsg-cni" in root.read(CONFLIST), "podsg-cni is not in the chain")
+    os.makedirs(os.path.dirname(root.inside(HOOK)), exist_ok=True)
+    os.symlink("/usr/share/podsg/oci/podsg-oci-hook.json", root.inside(HOOK))
+    root.run("dpkg", "--remove", "podsg", "podsg-hooks")
+    equal(root.read(CONFLIST), CHAIN, "the chain")
+    check(not root.exists(HOOK), "the OCI hook is still on")
+    check(not root.exists("/opt/cni/bin/podsg-cni"), "the plugin is still there")
+
+
+def a_chain_that_cannot_be_written_keeps_the_plugin(root):
+    root.write(CONFLIST, CHAIN)
+    root.run("podsg-conflist")
+    place = root.inside("/etc/cni/net.d")
+    subprocess.run(["mount", "--bind", place, place], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
+    try:
+        done = root.run("dpkg", "--remove", "podsg", "podsg-hooks", check=False)
+    finally:
+        subprocess.run(["umount", place], check=True)
+    check(done.returncode != 0, "dpkg removed it all the same")
+    check(root.exists("/opt/cni/bin/podsg-cni"), "the plugin is gone, and the chain names it")
+
+
+def removal_takes_rules_and_interface(root):
+    cache = root.start("podsg-dnscache")
+    try:
+        wait_for(lambda: "podsg-dns-away" in root.run("nft", "list", "tables").stdout or
+                 "nodelocaldns" in root.run("ip", "link").stdout, "the cache is up")
+        time.sleep(1)
+    finally:
+        cache.kill()
+        cache.wait()
+    # One by another name than usual.
+    root.write(CONFIG, root.read(CONFIG) + "nftSync: {table: other}\n")
+    root.run("podsg-nft-sync", "--once")
+    tables = root.run("nft", "list", "tables").stdout
+    check("inet other" in tables, f"tables: {tables}")
+    root.run("nft", "delete", "table", "inet", "podsg")
+    check("nodelocaldns" in root.run("ip", "link").stdout, "the killed cache left nothing")
+    root.run("dpkg", "--remove", "podsg-dnscache", "podsg-nft-sync")
+    equal(root.run("nft", "list", "tables").stdout, "", "tables")
+    check("nodelocaldns" not in root.run("ip", "link").stdout, "the interface is still there")
+    check(root.exists(CONFIG), "remove took the configuration")
+
+
+def purge_leaves_nothing(root):
+    root.write("/var/lib/podsg/documents/pods.json", "{}")
+    root.write("/var/lib/podsg/journal/x", "{}")
+    root.write("/run/podsg/branches.json", "{}")
+    for path in (CONFLIST, "/etc/cni/net.d/20-other.conf"):
+        os.unlink(root.inside(path))
+    os.removedirs(os.path.dirname(root.inside(HOOK)))
+    root.run("dpkg", "--purge", *PACKAGES)
+    left = {path for path in root.changed() if not NOT_OURS.match(path)}
+    left = {path for path in left if root.exists(path)}
+    equal(sorted(left), [], "left behind")
+    for path in ("/var/lib/podsg", "/etc/podsg", "/run/podsg"):
+        check(not root.exists(path), f"{path} is still there")
+    equal(root.run("getent", "group", "podsg", check=False).stdout, "", "group")
+
+
+def rpms_come_and_go(root):
+    place = root.inside("/packages")
+    os.makedirs(place)
+    for path in rpms():
+        shutil.copy(path, place)
+    root.run("rpm", "--nodeps", "-i", *(f"/packages/{os.path.basename(path)}" for path in rpms()))
+    equal(root.run("getent", "group", "podsg").stdout.split(":")[0], "podsg", "group")
+    root.write(CONFLIST, CHAIN)
+    root.run("podsg-conflist")
+    check("podsg-cni" in root.read(CONFLIST), "podsg-cni is not in the chain")
+    root.run("podsg-nft-sync", "--once")
+    check("inet podsg" in root.run("nft", "list", "tables").stdout, "there is no table")
+    root.run("rpm", "-e", "--nodeps", *PACKAGES)
+    equal(root.read(CONFLIST), CHAIN, "the chain")
+    equal(root.run("nft", "list", "tables").stdout, "", "tables")
+    shutil.rmtree(os.path.dirname(root.inside(CONFLIST)))
+    left = {path for path in root.changed() if root.exists(path) and not NOT_OURS.match(path)}
+    # The directory of licences is the distribution's, and not there on Debian.
+    left = {path for path in left if "rpm" not in path and path != "/usr/share/licenses"}
+    equal(sorted(left), [], "left behind")
+
+
+STATIC = (
+    ("both kinds are there, in the version of the file VERSION", names_and_version),
+    ("there are debug symbols", debug_symbols),
+    ("every program has a man page, every command completion", manual_and_completion),
+    ("lintian: no error, no warning", lint_debs),
+    ("rpmlint: nothing that is not explained", lint_rpms),
+    ("debs and rpms hold the same", same_files),
+    ("the scripts of the rpms are scripts", rpm_scripts),
+    ("the rpms ask for libraries that there are", rpm_libraries),
+    ("the rpms go into an empty root and out of it again", rpm_into_an_empty_root),
+)
+INSTALLED = (
+    ("installed, nothing is on but podsg-nft-sync", installed_and_inert),
+    ("completion knows every option of --help", completion_knows_every_option),
+    ("units: exposure 2.5 at most, nothing to complain of", units_hold),
+    ("without documents no packet is touched", without_documents_no_packet_is_touched),
+    ("an upgrade keeps the configuration", configuration_is_kept),
+    ("a chain that cannot be written keeps its plugin", a_chain_that_cannot_be_written_keeps_the_plugin),
+    ("removal: first out of the chain, then the plugin", chain_first_plugin_last),
+    ("removal takes rules and interface of daemons that are gone", removal_takes_rules_and_interface),
+    ("purge leaves nothing", purge_leaves_nothing),
+)
+
+
+def main():
+    if os.geteuid() != 0:
+        tap.skip("needs root")
+    if not debs() or not rpms():
+        tap.skip("there are no packages: make deb rpm")
+    program = tap.Program()
+    for name, function in STATIC:
+        program.case(name, function)
+    with Root() as root:
+        for name, function in INSTALLED:
+            program.case(name, function, root)
+    with Root() as root:
+        program.case("rpms: the same on the way in and out", rpms_come_and_go, root)
+    return program.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
