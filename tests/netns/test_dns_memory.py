@@ -7,6 +7,7 @@ meanwhile, and what follows does not go on dying of the cache that it was left.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import struct
@@ -24,6 +25,7 @@ from test_dns_death import BINARY, CLUSTER, EVERYWHERE, FLOOD, LOCAL, SOON, WEB,
 MEBIBYTE = 1 << 20
 ROOM = 24 * MEBIBYTE  # beyond what it has when it starts
 SETTLED = 3  # seconds
+NAMES = 20
 GROWTH = 240  # seconds at most; it is quicker than a tenth of that
 DATA = b"\xfa" + b"x" * 250
 
@@ -63,7 +65,10 @@ class Limited(World):
 
 
 class Asker:
-    """Context manager: a pod asks at both addresses, again and again; how long it got nothing."""
+    """
+    Context manager: a pod asks at both addresses, again and again; how long it got nothing. For a few
+    names, as new ones would fill the cache, too.
+    """
 
     def __init__(self, world):
         self.world = world
@@ -80,10 +85,13 @@ class Asker:
         self.thread.join()
 
     def _run(self):
-        while self.running:
+        for number in itertools.count():
+            if not self.running:
+                return
+            name = f"few{number % NAMES}.example"
             for server in (CLUSTER[0], LOCAL[0]):
                 began = time.monotonic()
-                while self.world.ask(server, patience=0.1) != 0 and self.running:
+                while self.world.ask(server, patience=0.1, name=name) != 0 and self.running:
                     pass
                 self.longest = max(self.longest, time.monotonic() - began)
 
