@@ -119,6 +119,28 @@ static void a_slow_client_misses_the_oldest_lines_and_is_counted(void **state)
 	(void)close(fd);
 }
 
+static void a_client_is_behind_until_it_has_read(void **state)
+{
+	struct place *place = *state;
+	int fd = begin_stream(place);
+	int number = -1;
+
+	turn_often(place);
+	assert_false(control_client_is_behind(place->stream));
+	for (int i = 0; i < FLOOD; i++) {
+		tell(place, i);
+		if (i % 100 == 0)
+			turn(place);
+	}
+	turn_often(place);
+	assert_true(control_client_is_behind(place->stream));
+	while (number != FLOOD - 1)
+		number = number_in(hear(place, fd));
+	turn_often(place);
+	assert_false(control_client_is_behind(place->stream));
+	(void)close(fd);
+}
+
 static void count_timers(uv_handle_t *handle, void *context)
 {
 	int *count = context;
@@ -317,6 +339,7 @@ int main(void)
 		SERVED(a_client_that_leaves_is_told_once),
 		SERVED(a_client_that_leaves_while_lines_wait_harms_nobody),
 		SERVED(a_slow_client_misses_the_oldest_lines_and_is_counted),
+		SERVED(a_client_is_behind_until_it_has_read),
 		SERVED(a_stream_is_not_let_go_for_its_silence),
 		SERVED(further_requests_of_a_stream_are_not_heard),
 		SERVED(requests_behind_that_for_a_stream_are_not_heard),
