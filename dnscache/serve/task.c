@@ -214,6 +214,11 @@ enum task_start task_wait(struct worker *worker, const struct plan_zone *zone,
 	return TASK_WAITING;
 }
 
+static unsigned count_following(const struct worker *worker)
+{
+	return worker->tasks->following;
+}
+
 bool task_refresh(struct worker *worker, const struct plan_zone *zone, const struct cache_key *key,
                   const struct dns_query *query)
 {
@@ -222,9 +227,9 @@ bool task_refresh(struct worker *worker, const struct plan_zone *zone, const str
 		task = new_task(worker, zone, key, query);
 	if (!task)
 		return false;
-	unsigned following = worker->tasks->following;
+	unsigned following = count_following(worker);
 	ask_begin(task);
-	return worker->tasks->following == following;
+	return count_following(worker) == following;
 }
 
 static void note_end(struct task *task, bool failed)

@@ -196,7 +196,6 @@ static void answers_on_their_way_have_a_limit(void **state)
 	static struct flight flights[QUESTIONS];
 	struct cached_key mine;
 	struct flight none;
-	unsigned told = 0;
 	bool lost;
 	for (unsigned i = 0; i < QUESTIONS; i++) {
 		assert_true(begin(crew, &flights[i], &keys[i], i, 0));
@@ -207,7 +206,8 @@ static void answers_on_their_way_have_a_limit(void **state)
 	for (int round = 0; round < 2; round++) {
 		struct flight_news *news = flights_take(crew->flights, 1, &lost);
 		assert_int_equal(lost, round == 0);
-		for (told = 0; news; told++) {
+		unsigned told = 0;
+		for (; news; told++) {
 			struct flight_news *next = news->next;
 			flight_news_free(crew->flights, news);
 			news = next;
