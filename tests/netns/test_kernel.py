@@ -24,6 +24,7 @@ from worlds import random_config, random_pods, random_world
 
 WORLDS = 8
 CHANGES = 200
+MANY = 60  # pods
 ALL = ["0.0.0.0/0", "::/0"]
 NOT_OWNED = {"nftSync": {"ownTable": False}}
 GROUP, PEER = "sg-0000000000000a001", "sg-0000000000000a002"
@@ -194,6 +195,32 @@ def once_under_a_busy_writer(rng):
                 daemon.run_job("--once")
         daemon.must_be_right("after --once")
         tap.note(f"{writer.commits} commits of another meanwhile")
+
+
+def fill_large(daemon):
+    """Pods of the node with a group each: a first batch of many hundred messages."""
+    groups = [documents.security_group(f"sg-{n:017x}", [
+        documents.permission("tcp", n + 1, n + 9, [f"10.{n}.0.0/16"])]) for n in range(MANY)]
+    documents.write(daemon.documents, "groups.json", documents.security_groups(groups))
+    items = [item for n, pod in enumerate(daemon.node.pods) for item in (
+        documents.pod(pod, NODE_NAME, {"app": pod.name}),
+        documents.policy("default", pod.name, [f"sg-{n:017x}"],
+                         {"matchLabels": {"app": pod.name}}))]
+    documents.write(daemon.documents, "pods.json", documents.listed(items))
+
+
+def many_pods():
+    return [Pod(f"pod-{n}", (f"10.0.1.{n + 1}",), "standard", n + 1) for n in range(MANY)]
+
+
+def the_first_refusal_of_many_is_told(_rng):
+    """The table is refused, and with it every message: more errors than a socket's buffer holds."""
+    with Bare(many_pods()) as node, Instance(node, NOT_OWNED) as daemon:
+        fill_large(daemon)
+        with nfnetlink.Owner(node.name("node")):
+            done = daemon.run_job("--once", check=False)
+        check(done.returncode == 1, f"status {done.returncode}")
+        check("Operation not permitted" in done.stderr, done.stderr)
 
 
 def large_table_is_read_under_a_busy_writer(rng):
@@ -437,6 +464,7 @@ CASES = (
     ("--print needs no privileges and writes nothing", printing_needs_no_privileges),
     ("200 document changes under a busy writer all end right", changes_under_a_busy_writer),
     ("--once beside a busy writer ends right", once_under_a_busy_writer),
+    ("the first refusal of many is told", the_first_refusal_of_many_is_told),
     ("a large table is adopted beside a busy writer", large_table_is_read_under_a_busy_writer),
     ("meddling all the time while documents change ends right", meddled_all_the_time),
     ("two daemons of one mind share a table in peace", two_of_one_mind),

@@ -7,14 +7,11 @@ how much of a refusal is heard. All of them would take too long, emulated.
 import random
 
 import test_kernel
-from lab import documents, tap
+from lab import tap
 from lab.bare import Bare
-from lab.daemon import NODE_NAME
-from lab.node import Pod
 from lab.tap import check
 from test_kernel import Instance
 
-MANY = 60
 CASES = (
     ("what --print says is what --once puts into the kernel", test_kernel.printed_equals_applied),
     ("a second --once adopts the table and changes no rule",
@@ -30,19 +27,11 @@ def many_messages():
     Where the kernel knows no persistent owner (before Linux 6.9), it refuses the table, and with it
     every other message: more errors than a socket's buffer holds. The first one has to be heard.
     """
-    pods = [Pod(f"pod-{n}", (f"10.0.1.{n + 1}",), "standard", n + 1) for n in range(MANY)]
-    with Bare(pods) as node, Instance(node) as daemon:
-        groups = [documents.security_group(f"sg-{n:017x}", [
-            documents.permission("tcp", n + 1, n + 9, [f"10.{n}.0.0/16"])]) for n in range(MANY)]
-        documents.write(daemon.documents, "groups.json", documents.security_groups(groups))
-        items = [item for n, pod in enumerate(pods) for item in (
-            documents.pod(pod, NODE_NAME, {"app": pod.name}),
-            documents.policy("default", pod.name, [f"sg-{n:017x}"],
-                             {"matchLabels": {"app": pod.name}}))]
-        documents.write(daemon.documents, "pods.json", documents.listed(items))
+    with Bare(test_kernel.many_pods()) as node, Instance(node) as daemon:
+        test_kernel.fill_large(daemon)
         daemon.run_job("--once")
         rules = daemon.ruleset()
-        check(all(pod.interface in rules for pod in pods), "a pod has no rules")
+        check(all(pod.interface in rules for pod in node.pods), "a pod has no rules")
 
 
 def tests(program):
