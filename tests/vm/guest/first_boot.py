@@ -11,7 +11,6 @@ import pod_life
 import system
 import this_kernel
 import world
-from lab import tap
 from lab.tap import check, equal, note, wait_for
 from traffic import Traffic
 from world import DNSCACHE, INTERFACE, NFT_SYNC, World
