@@ -3,7 +3,6 @@
 # tests/run: shares
 """podsg-eni-gc enis against an EC2 endpoint that the AWS CLI itself talks to."""
 
-import concurrent.futures
 import contextlib
 import copy
 import fcntl
@@ -26,7 +25,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "netns"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "live"))
 
 from lab import netns  # noqa: E402
-from lab.tap import Program, check, equal, note, seed, skip, wait_for  # noqa: E402
+from lab.tap import Selection, check, equal, note, seed, skip, wait_for  # noqa: E402
 
 try:
     import ec2_endpoint as ec2
@@ -972,27 +971,8 @@ def people_see_progress_and_colours_and_nothing_hostile():
         check("\x1b" not in done.stdout + done.stderr and "waits" in done.stdout, done)
 
 
-class Selection(Program):
-    """All cases, or those whose names have one of the words of the command line. They share
-    nothing and wait a lot."""
-
-    def __init__(self):
-        super().__init__()
-        self.pool = concurrent.futures.ThreadPoolExecutor(4)
-        self.running = []
-
-    def case(self, name, function, *arguments):
-        if not sys.argv[1:] or any(word in name for word in sys.argv[1:]):
-            self.running.append((name, self.pool.submit(function, *arguments)))
-
-    def finish(self):
-        for name, outcome in self.running:
-            super().case(name, outcome.result)
-        return super().finish()
-
-
 def main():
-    program = Selection()
+    program = Selection(4)
     rng = random.Random(seed())
     # The long ones first, so that the others run beside them.
     for case in (five_thousand,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The EC2 source against an endpoint that the AWS CLI itself talks to."""
 
-import concurrent.futures
 import functools
 import json
 import os
@@ -16,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "netns"))
 
 from lab import netns  # noqa: E402
-from lab.tap import Program, check, equal, note, seed, skip, wait_for  # noqa: E402
+from lab.tap import Selection, check, equal, note, seed, skip, wait_for  # noqa: E402
 
 try:
     import ec2_endpoint as ec2
@@ -756,27 +755,8 @@ def both_ways_are_equal(rng):
         world.close()
 
 
-class Selection(Program):
-    """All cases, or those whose names have one of the words of the command line. They mostly wait,
-    and share nothing: many run at a time."""
-
-    def __init__(self):
-        super().__init__()
-        self.pool = concurrent.futures.ThreadPoolExecutor(10)
-        self.running = []
-
-    def case(self, name, function, *arguments):
-        if not sys.argv[1:] or any(word in name for word in sys.argv[1:]):
-            self.running.append((name, self.pool.submit(function, *arguments)))
-
-    def finish(self):
-        for name, outcome in self.running:
-            super().case(name, outcome.result)
-        return super().finish()
-
-
 def main():
-    program = Selection()
+    program = Selection(10)
     rng = random.Random(seed())
     for case in (the_cli_reads_the_endpoint,
                  what_is_wanted_is_read_whole,

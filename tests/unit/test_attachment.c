@@ -13,35 +13,9 @@
 #include <cmocka.h>
 
 #include "common/journal.h"
+#include "tests/unit/attachments.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define BOOT "6b1d8f3a-9c62-4f0b-8f5e-2a4f1f0c7d11"
-#define SANDBOX "4f0c1d2e3b5a69788796a5b4c3d2e1f04f0c1d2e3b5a69788796a5b4c3d2e1f0"
-
-static struct attachment example(void)
-{
-	struct attachment attachment = {
-		.sandbox = SANDBOX,
-		.ifname = "eth0",
-		.boot = BOOT,
-		.namespace = "default",
-		.pod = "web-0",
-		.uid = "7d0f2c9e-1a6b-4a55-a1f7-0d7a7f7b3c11",
-		.netns = "/run/netns/cni-1",
-		.interface = "vlane34aba5891b",
-		.interface_index = 12,
-		.device = "vlan.eth.3",
-		.device_index = 13,
-		.vlan = 3,
-		.mode = MODE_STANDARD,
-		.address_count = 2,
-		.created = 1790000000123,
-		.state = ATTACHMENT_READY,
-	};
-	assert_int_equal(address_parse("10.0.0.5", &attachment.addresses[0]), 0);
-	assert_int_equal(address_parse("2001:db8::5", &attachment.addresses[1]), 0);
-	return attachment;
-}
 
 static void assert_same(const struct attachment *a, const struct attachment *b)
 {
@@ -78,7 +52,7 @@ static void a_file_says_what_was_seen(void **state)
 		"\t\"deviceIndex\":\t13,\n\t\"vlan\":\t3,\n\t\"mode\":\t\"standard\",\n"
 		"\t\"addresses\":\t[\"10.0.0.5\", \"2001:db8::5\"],\n"
 		"\t\"created\":\t1790000000123,\n\t\"state\":\t\"ready\"\n}";
-	struct attachment expected = example();
+	struct attachment expected = example_attachment();
 	struct attachment read;
 	char *written = NULL;
 	(void)state;

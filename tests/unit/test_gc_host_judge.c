@@ -275,6 +275,19 @@ static void show_leftovers(const struct vector *leftovers, char ret[static SHOWN
 		                 items[i].judgement.why);
 }
 
+static void expect_leftovers(const char *const *lines, const char *expected)
+{
+	char shown[SHOWN_SIZE];
+	struct node node;
+	struct vector leftovers = {0};
+	build(&node, lines);
+	assert_int_equal(gc_leftovers_find(&node.sight, &node.evidence, &leftovers, NULL), 0);
+	show_leftovers(&leftovers, shown);
+	assert_string_equal(shown, expected);
+	vector_done(&leftovers);
+	take_down(&node);
+}
+
 static void attachment_is_judged_by_kernel_first(void **state)
 {
 	static const struct {
@@ -468,19 +481,9 @@ static void leftover_is_what_nothing_living_leads_to(void **state)
 	         "ip -6 rule 1536 from 2001:db8::5 lookup 103 gone: no interface has a route to "
 	         "the address"},
 	};
-	char shown[SHOWN_SIZE];
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct node node;
-		struct vector leftovers = {0};
-		build(&node, cases[i].lines);
-		assert_int_equal(gc_leftovers_find(&node.sight, &node.evidence, &leftovers, NULL),
-		                 0);
-		show_leftovers(&leftovers, shown);
-		assert_string_equal(shown, cases[i].expected);
-		vector_done(&leftovers);
-		take_down(&node);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_leftovers(cases[i].lines, cases[i].expected);
 }
 
 static void attachment_explains_what_is_its_own(void **state)
@@ -512,19 +515,9 @@ static void attachment_explains_what_is_its_own(void **state)
 	          "entry s interface=enia index=6 vlan=3 device=5 address=10.0.1.5"},
 	         ""},
 	};
-	char shown[SHOWN_SIZE];
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct node node;
-		struct vector leftovers = {0};
-		build(&node, cases[i].lines);
-		assert_int_equal(gc_leftovers_find(&node.sight, &node.evidence, &leftovers, NULL),
-		                 0);
-		show_leftovers(&leftovers, shown);
-		assert_string_equal(shown, cases[i].expected);
-		vector_done(&leftovers);
-		take_down(&node);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_leftovers(cases[i].lines, cases[i].expected);
 }
 
 static void leftover_has_to_be_the_same_on_both_looks(void **state)

@@ -22,10 +22,9 @@
 #include <cmocka.h>
 
 #include "common/journal.h"
+#include "tests/unit/attachments.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define BOOT "6b1d8f3a-9c62-4f0b-8f5e-2a4f1f0c7d11"
-#define SANDBOX "4f0c1d2e3b5a69788796a5b4c3d2e1f04f0c1d2e3b5a69788796a5b4c3d2e1f0"
 
 static char base[64];
 static char directory[128]; /* in base; nobody has made it */
@@ -82,31 +81,6 @@ static size_t count_files(void)
 	return count - 2;
 }
 
-static struct attachment example(void)
-{
-	struct attachment attachment = {
-		.sandbox = SANDBOX,
-		.ifname = "eth0",
-		.boot = BOOT,
-		.namespace = "default",
-		.pod = "web-0",
-		.uid = "7d0f2c9e-1a6b-4a55-a1f7-0d7a7f7b3c11",
-		.netns = "/run/netns/cni-1",
-		.interface = "vlane34aba5891b",
-		.interface_index = 12,
-		.device = "vlan.eth.3",
-		.device_index = 13,
-		.vlan = 3,
-		.mode = MODE_STANDARD,
-		.address_count = 2,
-		.created = 1790000000123,
-		.state = ATTACHMENT_READY,
-	};
-	assert_int_equal(address_parse("10.0.0.5", &attachment.addresses[0]), 0);
-	assert_int_equal(address_parse("2001:db8::5", &attachment.addresses[1]), 0);
-	return attachment;
-}
-
 static void assert_same(const struct attachment *a, const struct attachment *b)
 {
 	char *texts[2] = {NULL};
@@ -119,7 +93,7 @@ static void assert_same(const struct attachment *a, const struct attachment *b)
 
 static void names_that_a_runtime_may_not_give_lead_nowhere(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	(void)state;
 	assert_int_equal(journal_read(directory, "../a", "eth0", &read, NULL), -EINVAL);
@@ -131,14 +105,14 @@ static void names_that_a_runtime_may_not_give_lead_nowhere(void **state)
 
 static void what_cannot_be_read_again_is_not_written(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	struct error err = {0};
 	(void)state;
 	memcpy(attachment.pod, "a\033[2J", 6);
 	assert_int_equal(journal_write(directory, &attachment, &err), -EINVAL);
 	assert_string_equal(err.text, "pod: \"a\\x1b[2J\": expected text");
-	attachment = example();
+	attachment = example_attachment();
 	memcpy(attachment.left, "a\n\xff\tb", 6);
 	assert_int_equal(journal_write(directory, &attachment, NULL), 0);
 	assert_int_equal(journal_read(directory, SANDBOX, "eth0", &read, NULL), 0);
@@ -147,7 +121,7 @@ static void what_cannot_be_read_again_is_not_written(void **state)
 
 static void the_journal_makes_its_directory_and_leaves_nothing_beside(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	struct stat status;
 	(void)state;
@@ -172,7 +146,7 @@ static void the_journal_makes_its_directory_and_leaves_nothing_beside(void **sta
 
 static void files_that_are_no_attachment_of_their_name_are_refused(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	struct error err = {0};
 	char other[PATH_MAX];
@@ -223,7 +197,7 @@ static int walk(struct seen *seen, struct error *err)
 
 static void a_walk_sees_all_and_is_not_stopped_by_broken_files(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct seen seen = {0};
 	(void)state;
 	assert_int_equal(walk(&seen, NULL), 0);
@@ -418,7 +392,7 @@ static void a_state_changes_in_place_and_shows_in_the_files_time(void **state)
 {
 	static const enum attachment_state states[] = {ATTACHMENT_READY, ATTACHMENT_GONE,
 	                                               ATTACHMENT_ADDING, ATTACHMENT_READY};
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	struct stat before;
 	struct stat after;
@@ -441,7 +415,7 @@ static void a_state_changes_in_place_and_shows_in_the_files_time(void **state)
 
 static void what_does_not_fit_in_place_is_written_anew(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	(void)state;
 	assert_int_equal(journal_update(directory, &attachment, NULL), 0);
@@ -477,7 +451,7 @@ static void a_walk_of_the_newer_ones_leaves_out_by_the_files_times(void **state)
 	};
 	char seen[16] = "";
 	const struct journal_visitor visitor = {.attachment = take_sandbox, .context = seen};
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		char name[32];
@@ -531,7 +505,7 @@ static uint32_t next(uint32_t *seed)
 
 static void write_for_ever(int writer)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	for (unsigned i = 1;; i++) {
 		attachment.vlan = i % 4094;
 		memset(attachment.left, 'a' + writer, i % sizeof(attachment.left));
@@ -543,7 +517,7 @@ static void write_for_ever(int writer)
 
 static void writers_that_are_killed_leave_a_whole_file(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	uint32_t seed = (uint32_t)time(NULL);
 	(void)state;
 	assert_int_equal(journal_write(directory, &attachment, NULL), 0);
@@ -574,7 +548,7 @@ static void writers_that_are_killed_leave_a_whole_file(void **state)
 /* In a mount namespace of its own; a process that may not have one ends with 77. */
 static void in_a_small_file_system(void)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	struct error err = {0};
 	char filler[PATH_MAX];
@@ -634,7 +608,7 @@ static void full_and_read_only_disks_are_said(void **state)
 
 static void a_write_that_is_cut_off_leaves_the_old_file(void **state)
 {
-	struct attachment attachment = example();
+	struct attachment attachment = example_attachment();
 	struct attachment read;
 	struct rlimit before;
 	(void)state;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Test programs that report in TAP and end with 77 where the machine cannot run them."""
 
+import concurrent.futures
 import os
 import random
 import signal
@@ -87,3 +88,24 @@ class Program:
     def finish(self):
         print(f"1..{self.count}", flush=True)
         return 1 if self.failed else 0
+
+
+class Selection(Program):
+    """
+    All cases, or those whose names have one of the words of the command line. They share nothing and
+    mostly wait: many run at a time.
+    """
+
+    def __init__(self, at_once):
+        super().__init__()
+        self.pool = concurrent.futures.ThreadPoolExecutor(at_once)
+        self.running = []
+
+    def case(self, name, function, *arguments):
+        if not sys.argv[1:] or any(word in name for word in sys.argv[1:]):
+            self.running.append((name, self.pool.submit(function, *arguments)))
+
+    def finish(self):
+        for name, outcome in self.running:
+            super().case(name, outcome.result)
+        return super().finish()
