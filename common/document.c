@@ -12,107 +12,99 @@ struct assumed {
 	const char *kind;
 };
 
-static const struct {
-	const char *name;
-	void (*load_element)(struct loader *loader, const struct field *element);
-	void (*load_document)(struct loader *loader, const struct field *document); /* or NULL */
-} lists[] = {
+/* What the loaders read of an object; of anything else they read everything. */
+static const struct json_pick picked_annotations[] = {
+	{"kubernetes.io/config.hash", NULL}, {"vpc.amazonaws.com/pod-eni", NULL}, {0}};
+static const struct json_pick picked_metadata[] = {
+	{"annotations", picked_annotations},
+	{"creationTimestamp", NULL},
+	{"deletionGracePeriodSeconds", NULL},
+	{"deletionTimestamp", NULL},
+	{"labels", NULL},
+	{"name", NULL},
+	{"namespace", NULL},
+	{"resourceVersion", NULL}, /* for who follows objects; no loader reads it */
+	{"uid", NULL},
+	{0},
+};
+static const struct json_pick picked_spec[] = {
+	{"clusterIP", NULL},
+	{"clusterIPs", NULL},
+	{"features", NULL},
+	{"hostNetwork", NULL},
+	{"nodeName", NULL},
+	{"podSelector", NULL},
+	{"ports", NULL},
+	{"securityGroups", NULL},
+	{"serviceAccountName", NULL},
+	{"serviceAccountSelector", NULL},
+	{0},
+};
+static const struct json_pick picked_status[] = {
+	{"addresses", NULL}, {"phase", NULL}, {"podIP", NULL}, {"podIPs", NULL}, {0},
+};
+const struct json_pick document_object[] = {
+	{"apiVersion", NULL},
+	{"kind", NULL},
+	{"metadata", picked_metadata},
+	{"spec", picked_spec},
+	{"status", picked_status},
+	{"PrefixListId", NULL},
+	{"addressType", NULL},
+	{"endpoints", NULL},
+	{"ports", NULL},
+	{0},
+};
+static const struct json_pick picked_interface[] = {
+	{"Groups", NULL},
+	{"Ipv4Prefixes", NULL},
+	{"Ipv6Addresses", NULL},
+	{"Ipv6Prefixes", NULL},
+	{"NetworkInterfaceId", NULL},
+	{"PrivateIpAddress", NULL},
+	{"PrivateIpAddresses", NULL},
+	{"SourceDestCheck", NULL},
+	{0},
+};
+
+static const struct json_pick picked_lists[] = {
+	{"SecurityGroups", NULL},   {"NetworkInterfaces", picked_interface},
+	{"PrefixLists", NULL},      {"Entries", NULL},
+	{"items", document_object}, {0},
+};
+
+static const struct loader_list lists[] = {
 	{"SecurityGroups", load_security_group, NULL},
 	{"NetworkInterfaces", load_network_interface, NULL},
 	{"PrefixLists", load_prefix_list, NULL},
 	{"Entries", load_prefix_list_entry, load_prefix_list_entries},
 	{"items", load_kubernetes, NULL},
+	{0},
 };
-#define LISTS (sizeof(lists) / sizeof(lists[0]))
 
-static int finish_item(struct loader *loader, struct error *err)
+static const struct loader_reading reading = {
+	.picked_lists = picked_lists,
+	.picked_object = document_object,
+	.lists = lists,
+	.kinds = kubernetes_kinds,
+};
+
+static void set_item_sizes(struct loader *loader)
 {
-	loader->item = NULL;
-	if (!loader_failed(loader))
-		return 0;
-	return error_set(err, loader->error.code, "%s", loader->error.text);
+	loader->groups.item_size = sizeof(struct security_group);
+	loader->interfaces.item_size = sizeof(struct network_interface);
+	loader->prefix_lists.item_size = sizeof(struct prefix_list);
+	loader->pods.item_size = sizeof(struct pod);
+	loader->service_accounts.item_size = sizeof(struct service_account);
+	loader->policies.item_size = sizeof(struct security_group_policy);
+	loader->nodes.item_size = sizeof(struct node);
+	loader->cninodes.item_size = sizeof(struct cninode);
+	loader->cluster_dns.item_size = sizeof(struct cluster_dns);
+	loader->entries.item_size = sizeof(struct prefix);
+	loader->rules.item_size = sizeof(struct sg_rule);
 }
 
-static int load_element(void *context, const struct item *item, struct error *err)
-{
-	struct loader *loader = context;
-	const struct field field = field_of_item(item);
-
-	loader->item = item;
-	for (size_t i = 0; i < LISTS; i++) {
-		if (strcmp(item->list, lists[i].name) == 0)
-			lists[i].load_element(loader, &field);
-	}
-	return finish_item(loader, err);
-}
-
-/* What lists a document has, its elements being loaded already; true if any. */
-static bool load_lists(struct loader *loader, const struct field *document)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < LISTS; i++) {
-		const struct field list = field_member(document, lists[i].name);
-
-		if (cJSON_GetObjectItemCaseSensitive(document->value, lists[i].name) == NULL)
-			continue;
-		any = true;
-		if (list.value != NULL && !cJSON_IsArray(list.value))
-			loader_refuse(loader, -EINVAL, &list, "expected an array");
-		if (lists[i].load_document != NULL)
-			lists[i].load_document(loader, document);
-	}
-	return any;
-}
-
-static int load_document(void *context, const struct item *item, struct error *err)
-{
-	struct loader *loader = context;
-	const struct field field = field_of_item(item);
-	const struct field kind = field_member(&field, "kind");
-
-	loader->item = item;
-	/* YAML has empty documents between its separators. */
-	if (item->value == NULL || cJSON_IsNull(item->value))
-		return 0;
-	if (!cJSON_IsObject(item->value)) {
-		loader_refuse(loader, -EINVAL, &field, "expected an object");
-	} else if (!load_lists(loader, &field)) {
-		if (kind.value != NULL || loader->kind != NULL)
-			load_kubernetes(loader, &field);
-		else
-			loader_warn(loader, &field, "holds nothing that podsg reads, skipped");
-	}
-	return finish_item(loader, err);
-}
-
-static int loader_open(struct loader *loader, const char *name)
-{
-	*loader = (struct loader){
-		.groups.item_size = sizeof(struct security_group),
-		.interfaces.item_size = sizeof(struct network_interface),
-		.prefix_lists.item_size = sizeof(struct prefix_list),
-		.pods.item_size = sizeof(struct pod),
-		.service_accounts.item_size = sizeof(struct service_account),
-		.policies.item_size = sizeof(struct security_group_policy),
-		.nodes.item_size = sizeof(struct node),
-		.cninodes.item_size = sizeof(struct cninode),
-		.cluster_dns.item_size = sizeof(struct cluster_dns),
-		.entries.item_size = sizeof(struct prefix),
-		.rules.item_size = sizeof(struct sg_rule),
-		.names.item_size = sizeof(const char *),
-		.prefixes.item_size = sizeof(struct prefix),
-		.labels.item_size = sizeof(struct label),
-		.requirements.item_size = sizeof(struct selector_requirement),
-	};
-	loader->document = document_new(name);
-	if (loader->document == NULL)
-		return -ENOMEM;
-	loader->intern = intern_new(loader->document->arena);
-	return loader->intern != NULL ? 0 : -ENOMEM;
-}
-
-static int loader_finish(struct loader *loader, struct error *err)
+static void keep_kinds(struct loader *loader)
 {
 	struct document *document = loader->document;
 
@@ -128,33 +120,19 @@ static int loader_finish(struct loader *loader, struct error *err)
 	loader_keep(loader, &loader->cninodes, &document->cninodes, &document->cninode_count);
 	loader_keep(loader, &loader->cluster_dns, &document->cluster_dns,
 	            &document->cluster_dns_count);
-	return finish_item(loader, err);
 }
 
-static void loader_close(struct loader *loader)
+static void free_kinds(struct loader *loader)
 {
 	struct vector *const vectors[] = {
-		&loader->groups,
-		&loader->interfaces,
-		&loader->prefix_lists,
-		&loader->pods,
-		&loader->service_accounts,
-		&loader->policies,
-		&loader->nodes,
-		&loader->cninodes,
-		&loader->cluster_dns,
-		&loader->entries,
-		&loader->rules,
-		&loader->names,
-		&loader->prefixes,
-		&loader->labels,
-		&loader->requirements,
+		&loader->groups,  &loader->interfaces, &loader->prefix_lists,
+		&loader->pods,    &loader->policies,   &loader->service_accounts,
+		&loader->nodes,   &loader->cninodes,   &loader->cluster_dns,
+		&loader->entries, &loader->rules,
 	};
 
 	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
 		vector_done(vectors[i]);
-	intern_free(loader->intern);
-	document_free(loader->document);
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -180,30 +158,24 @@ static int parse(const char *name, const struct assumed *assumed, enum document_
                  const char *text, size_t length, struct document **ret, struct error *err)
 {
 	struct loader loader;
-	const struct item_handler handler = {
-		.element = load_element, .document = load_document, .context = &loader};
-	int result;
+	int result = loader_open(&loader, name, err);
 
-	if (length == 0)
-		return error_set(err, -EBADMSG, "%s: is empty", name);
-	if (length > DOCUMENT_SIZE_MAX)
-		return error_set(err, -EFBIG, "%s: %zu bytes: at most %u are accepted", name,
-		                 length, DOCUMENT_SIZE_MAX);
-	result = loader_open(&loader, name);
-	if (result < 0) {
-		error_set(err, result, "%s: out of memory", name);
-		goto cleanup;
-	}
+	if (result < 0)
+		return result;
+	set_item_sizes(&loader);
 	loader.api_version = assumed->api_version;
 	loader.kind = assumed->kind;
-	result = items_read(name, format, text, length, &handler, err);
-	if (result == 0)
-		result = loader_finish(&loader, err);
-	if (result == 0) {
-		*ret = loader.document;
-		loader.document = NULL;
-	}
+	result = loader_read(&loader, &reading, format, text, length, err);
+	if (result < 0)
+		goto cleanup;
+	keep_kinds(&loader);
+	result = loader_finish(&loader, err);
+	if (result < 0)
+		goto cleanup;
+	*ret = loader.document;
+	loader.document = NULL;
 cleanup:
+	free_kinds(&loader);
 	loader_close(&loader);
 	return result;
 }

@@ -9,6 +9,7 @@
 
 #include "common/arena.h"
 #include "common/error.h"
+#include "common/json_pick.h"
 #include "common/objects.h"
 
 #define DOCUMENT_SIZE_MAX (64U << 20) /* bytes of text */
@@ -46,6 +47,9 @@ struct document {
 };
 
 enum document_format { DOCUMENT_JSON, DOCUMENT_YAML };
+
+/* What is read of a Kubernetes object. */
+extern const struct json_pick document_object[];
 
 /* By the ending of the name: .json, .yaml, .yml; -EINVAL for anything else. */
 int document_format_of(const char *name, enum document_format *ret);

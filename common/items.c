@@ -9,68 +9,6 @@
 
 #define STEPS_MAX JSON_DEPTH_MAX
 
-/* What the loaders read of an object; of anything else they read everything. */
-static const struct json_pick picked_annotations[] = {
-	{"kubernetes.io/config.hash", NULL}, {"vpc.amazonaws.com/pod-eni", NULL}, {0}};
-static const struct json_pick picked_metadata[] = {
-	{"annotations", picked_annotations},
-	{"creationTimestamp", NULL},
-	{"deletionGracePeriodSeconds", NULL},
-	{"deletionTimestamp", NULL},
-	{"labels", NULL},
-	{"name", NULL},
-	{"namespace", NULL},
-	{"resourceVersion", NULL}, /* for who follows objects; no loader reads it */
-	{"uid", NULL},
-	{0},
-};
-static const struct json_pick picked_spec[] = {
-	{"clusterIP", NULL},
-	{"clusterIPs", NULL},
-	{"features", NULL},
-	{"hostNetwork", NULL},
-	{"nodeName", NULL},
-	{"podSelector", NULL},
-	{"ports", NULL},
-	{"securityGroups", NULL},
-	{"serviceAccountName", NULL},
-	{"serviceAccountSelector", NULL},
-	{0},
-};
-static const struct json_pick picked_status[] = {
-	{"addresses", NULL}, {"phase", NULL}, {"podIP", NULL}, {"podIPs", NULL}, {0},
-};
-const struct json_pick items_object[] = {
-	{"apiVersion", NULL},
-	{"kind", NULL},
-	{"metadata", picked_metadata},
-	{"spec", picked_spec},
-	{"status", picked_status},
-	{"PrefixListId", NULL},
-	{"addressType", NULL},
-	{"endpoints", NULL},
-	{"ports", NULL},
-	{0},
-};
-static const struct json_pick picked_interface[] = {
-	{"Groups", NULL},
-	{"Ipv4Prefixes", NULL},
-	{"Ipv6Addresses", NULL},
-	{"Ipv6Prefixes", NULL},
-	{"NetworkInterfaceId", NULL},
-	{"PrivateIpAddress", NULL},
-	{"PrivateIpAddresses", NULL},
-	{"SourceDestCheck", NULL},
-	{0},
-};
-
-/* The lists of a document, and what is read of their elements. */
-static const struct json_pick lists[] = {
-	{"SecurityGroups", NULL}, {"NetworkInterfaces", picked_interface},
-	{"PrefixLists", NULL},    {"Entries", NULL},
-	{"items", items_object},  {0},
-};
-
 struct json_reader {
 	const char *file;
 	const struct item_handler *handler;
@@ -163,8 +101,9 @@ static int read_plain_member(struct json_reader *reader, const struct json_pick 
 static int read_member(struct json_reader *reader, const struct json_slice *key,
                        struct json_limit *left)
 {
-	const struct json_pick *list = json_pick_find(lists, key);
-	const struct json_pick *pick = list != NULL ? list : json_pick_find(items_object, key);
+	const struct item_handler *handler = reader->handler;
+	const struct json_pick *list = json_pick_find(handler->lists, key);
+	const struct json_pick *pick = list != NULL ? list : json_pick_find(handler->object, key);
 
 	if (list != NULL && json_peek(&reader->cursor) == '[') {
 		if (left->values-- == 0)
@@ -213,9 +152,11 @@ static int read_json(const char *file, const char *text, size_t length,
 	return ret;
 }
 
-static bool is_yaml_list(const char *key)
+static bool is_yaml_list(void *context, const char *key)
 {
-	for (const struct json_pick *list = lists; list->key != NULL; list++)
+	const struct yaml_reader *reader = context;
+
+	for (const struct json_pick *list = reader->handler->lists; list->key != NULL; list++)
 		if (strcmp(list->key, key) == 0)
 			return true;
 	return false;

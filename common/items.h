@@ -39,13 +39,12 @@ struct field {
 };
 
 struct item_handler {
+	const struct json_pick *lists;  /* of a document, and what is read of their elements */
+	const struct json_pick *object; /* what is read of a document beside them */
 	int (*element)(void *context, const struct item *item, struct error *err);
 	int (*document)(void *context, const struct item *item, struct error *err);
 	void *context;
 };
-
-/* What is read of a Kubernetes object. */
-extern const struct json_pick items_object[];
 
 int items_read(const char *file, enum document_format format, const char *text, size_t length,
                const struct item_handler *handler, struct error *err);

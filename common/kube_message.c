@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "common/items.h"
+#include "common/document.h"
 #include "common/kube_message.h"
 #include "common/siphash.h"
 
@@ -186,7 +186,7 @@ static int scan_object(struct json_cursor *cursor, struct object_parts *parts,
 	int ret;
 
 	*parts = (struct object_parts){.digest = siphash_begin(siphash_process_key())};
-	ret = is_object ? json_pick_each(cursor, items_object, note_part, parts, err)
+	ret = is_object ? json_pick_each(cursor, document_object, note_part, parts, err)
 	                : json_skip(cursor, NULL, err);
 	*text = start;
 	text->length = (size_t)(cursor->at - start.text);

@@ -7,12 +7,7 @@
 
 #define CRD_GROUP "vpcresources.k8s.aws"
 
-/* Recognised by kind and API group; load NULL: nothing of it is needed. */
-static const struct {
-	const char *kind;
-	const char *group;
-	void (*load)(struct loader *loader, const struct field *object);
-} kinds[] = {
+const struct loader_kind kubernetes_kinds[] = {
 	{"Pod", "", load_pod},
 	{"ServiceAccount", "", load_service_account},
 	{"Namespace", "", NULL},
@@ -21,6 +16,7 @@ static const struct {
 	{"EndpointSlice", "discovery.k8s.io", load_endpoint_slice},
 	{"SecurityGroupPolicy", CRD_GROUP, load_policy},
 	{"CNINode", CRD_GROUP, load_cninode},
+	{0},
 };
 
 /* Where read_elements() puts addresses; those beyond the room are ignored with a warning. */
@@ -42,7 +38,8 @@ struct object_name read_object_name(struct loader *loader, const struct field *o
 		ret.namespace = read_name(loader, &namespace, OPTIONAL);
 	if (namespaced && ret.namespace[0] == '\0')
 		ret.namespace = "default";
-	loader_define(loader, kind, ret.namespace, ret.name, &name);
+	if (kind != DEFINES_NOTHING)
+		loader_define(loader, kind, ret.namespace, ret.name, &name);
 	return ret;
 }
 
@@ -330,7 +327,8 @@ static void warn_unknown_kind(struct loader *loader, const struct field *field, 
 		if (loader->unknown_kinds[i] == kind)
 			return;
 	}
-	if (loader_failed(loader) || loader->unknown_kind_count == UNKNOWN_KINDS_MAX)
+	if (loader_failed(loader) || loader->reading->quiet ||
+	    loader->unknown_kind_count == UNKNOWN_KINDS_MAX)
 		return;
 	loader->unknown_kinds[loader->unknown_kind_count++] = kind;
 	loader_warn(loader, field, "not a kind that podsg reads, skipped");
@@ -380,11 +378,12 @@ void load_kubernetes(struct loader *loader, const struct field *object)
 		return;
 	if (version_field.value == NULL && loader->api_version != NULL)
 		version = loader->api_version;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (!kind_is(kind, kinds[i].kind, from_list) || !group_is(version, kinds[i].group))
+	for (const struct loader_kind *known = loader->reading->kinds; known->kind != NULL;
+	     known++) {
+		if (!kind_is(kind, known->kind, from_list) || !group_is(version, known->group))
 			continue;
-		if (kinds[i].load != NULL)
-			kinds[i].load(loader, object);
+		if (known->load != NULL)
+			known->load(loader, object);
 		return;
 	}
 	warn_unknown_kind(loader, &kind_field, kind);

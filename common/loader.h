@@ -19,10 +19,36 @@
 #define STRING_MAX_LENGTH 1024
 #define UNKNOWN_KINDS_MAX 16
 
+struct loader;
+
+/* A top-level list of a document. */
+struct loader_list {
+	const char *name; /* NULL behind the last */
+	void (*load_element)(struct loader *loader, const struct field *element);
+	void (*load_document)(struct loader *loader, const struct field *document); /* or NULL */
+};
+
+/* Recognised by kind and API group. */
+struct loader_kind {
+	const char *kind; /* NULL behind the last */
+	const char *group;
+	void (*load)(struct loader *loader, const struct field *object); /* NULL: not needed */
+};
+
+/* What a reader of documents looks for in them. */
+struct loader_reading {
+	const struct json_pick *picked_lists; /* the names of lists, and what is read of them */
+	const struct json_pick *picked_object;
+	const struct loader_list *lists;
+	const struct loader_kind *kinds;
+	bool quiet; /* what it does not know is not warned of */
+};
+
 struct loader {
 	struct document *document;
 	struct intern *intern;
 	struct error error;
+	const struct loader_reading *reading;
 	const struct item *item;
 	const char *api_version; /* of an object that does not say; NULL: it has to */
 	const char *kind;
@@ -61,7 +87,20 @@ enum definition {
 	DEFINES_CNINODE,
 	DEFINES_SERVICE,
 	DEFINES_ENDPOINT_SLICE,
+	DEFINES_NOTHING, /* it may be there twice */
 };
+
+/* Which become objects of a document. */
+extern const struct loader_kind kubernetes_kinds[];
+
+/* Makes an empty document of that name. -ENOMEM: there is nothing to close. */
+int loader_open(struct loader *loader, const char *name, struct error *err);
+void loader_close(struct loader *loader); /* and the document, unless it was taken out */
+
+/* -EBADMSG, -EFBIG, or what the loaders of its kinds refused. */
+int loader_read(struct loader *loader, const struct loader_reading *reading,
+                enum document_format format, const char *text, size_t length, struct error *err);
+int loader_finish(const struct loader *loader, struct error *err); /* what failed, as a result */
 
 bool loader_failed(const struct loader *loader);
 void loader_refuse(struct loader *loader, int code, const struct field *field, const char *rule,

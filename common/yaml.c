@@ -338,7 +338,7 @@ static bool at_list(struct reader *reader)
 	const struct frame *frame = top(reader);
 
 	return reader->depth == 1 && frame->key != NULL && reader->handler->is_list != NULL &&
-	       reader->handler->is_list(frame->key);
+	       reader->handler->is_list(reader->handler->context, frame->key);
 }
 
 static int read_alias(struct reader *reader, const yaml_event_t *event)

@@ -25,7 +25,7 @@
 /* Trees are valid during the call only. */
 struct yaml_handler {
 	/* The members of a document whose elements are handed to element(); NULL: none. */
-	bool (*is_list)(const char *key);
+	bool (*is_list)(void *context, const char *key);
 	/* document: what came before; its lists are there, and empty. */
 	int (*element)(void *context, const cJSON *document, const char *list, size_t index,
 	               const cJSON *element, struct error *err);

@@ -38,8 +38,9 @@ static void see(struct seen *seen, const char *what, const cJSON *tree)
 	free(json);
 }
 
-static bool is_items(const char *key)
+static bool is_items(void *context, const char *key)
 {
+	(void)context;
 	return strcmp(key, "items") == 0;
 }
 
