@@ -58,8 +58,10 @@ FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 
 COMMON := $(wildcard common/*.c)
 MAINS := nft-sync/main.c nft-sync/ctl/podsgctl.c dnscache/main.c $(wildcard hooks/*/main.c)
-CTL := $(wildcard nft-sync/ctl/*.c)
+CTL := $(wildcard nft-sync/ctl/*.c nft-sync/check/*.c)
 DAEMON := $(filter-out $(CTL),$(wildcard nft-sync/*.c nft-sync/*/*.c))
+# podsgctl takes of the daemon what it asks for: the model, and what the model means.
+DAEMON_LIBRARY := $(filter-out $(MAINS),$(DAEMON))
 DNSCACHE := $(wildcard dnscache/*.c dnscache/*/*.c)
 HOOKS := $(wildcard hooks/*.c hooks/*/*.c)
 LIBRARY := $(filter-out $(MAINS),$(COMMON) $(DAEMON) $(CTL) $(DNSCACHE) $(HOOKS))
@@ -93,7 +95,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 all: $(B)/libpodsg.a $(PROGRAMS)
-.PHONY: all deps check check-unit check-netns check-live check-dns check-hooks check-cluster check-vm check-sanitized demo \
+.PHONY: all deps check check-unit check-findings check-netns check-live check-dns check-hooks check-cluster check-vm check-sanitized demo \
 	bench lint fuzz soak install dist deb rpm clean test-programs packages-missing run-tests run-cluster run-vm run-demo run-bench run-soak run-fuzz \
 	deps-cluster deps-vm deps-bench deps-fuzz
 .DELETE_ON_ERROR:
@@ -107,6 +109,8 @@ packages-missing:
 	@echo "libraries are missing ($(PACKAGES)): run 'make deps' as root" >&2; exit 1
 
 $(B)/libpodsg.a: $(call obj,obj,$(COMMON))
+$(B)/libnft-sync.a: $(call obj,obj,$(DAEMON_LIBRARY))
+$(B)/asan/libnft-sync.a: $(call obj,asan,$(DAEMON_LIBRARY))
 $(B)/asan/libtest.a: $(call obj,asan,$(LIBRARY) $(TEST_HELPERS))
 $(B)/fuzz/libtest.a: $(call obj,fuzz,$(LIBRARY))
 $(B)/%.a:
@@ -114,7 +118,7 @@ $(B)/%.a:
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/podsg-nft-sync: $(call obj,obj,$(DAEMON)) $(B)/libpodsg.a
-$(B)/podsgctl: $(call obj,obj,$(CTL)) $(B)/libpodsg.a
+$(B)/podsgctl: $(call obj,obj,$(CTL)) $(B)/libnft-sync.a $(B)/libpodsg.a
 $(B)/podsg-dnscache: $(call obj,obj,$(DNSCACHE)) $(B)/libpodsg.a
 $(foreach hook,$(HOOK_NAMES),$(eval \
 	$(B)/podsg-$(hook): $(call obj,obj,$(wildcard hooks/*.c hooks/$(hook)/*.c)) $(B)/libpodsg.a))
@@ -126,7 +130,7 @@ $(PROGRAMS) $(BENCH_PROGRAMS):
 
 SANITIZED := $(PROGRAMS:$(B)/%=$(B)/asan/%)
 $(B)/asan/podsg-nft-sync: $(call obj,asan,$(DAEMON) $(COMMON))
-$(B)/asan/podsgctl: $(call obj,asan,$(CTL) $(COMMON))
+$(B)/asan/podsgctl: $(call obj,asan,$(CTL)) $(B)/asan/libnft-sync.a $(call obj,asan,$(COMMON))
 $(B)/asan/podsg-dnscache: $(call obj,asan,$(DNSCACHE) $(COMMON))
 $(foreach hook,$(HOOK_NAMES),$(eval \
 	$(B)/asan/podsg-$(hook): $(call obj,asan,$(wildcard hooks/*.c hooks/$(hook)/*.c) $(COMMON))))
@@ -176,10 +180,12 @@ demo: deps
 	@$(MAKE) $(JOBS) run-demo
 
 test-programs: $(TEST_PROGRAMS) $(REPLAY_PROGRAMS) $(LIVE_PROGRAMS)
-run-tests: all test-programs $(B)/asan/podsg-dnscache $(B)/bench/dns_flood
+run-tests: all test-programs $(B)/asan/podsg-dnscache $(B)/asan/podsgctl $(B)/bench/dns_flood
 	$(Q)tests/run
 check-unit: test-programs
 	$(Q)tests/run unit fuzz
+check-findings: $(B)/asan/podsgctl
+	$(Q)tests/run check
 check-netns: all $(B)/bench/dns_flood
 	$(Q)tests/run netns
 check-live: all test-programs

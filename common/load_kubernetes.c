@@ -382,6 +382,7 @@ void load_kubernetes(struct loader *loader, const struct field *object)
 	     known++) {
 		if (!kind_is(kind, known->kind, from_list) || !group_is(version, known->group))
 			continue;
+		loader->kind_loaded = known;
 		if (known->load != NULL)
 			known->load(loader, object);
 		return;

@@ -50,6 +50,7 @@ struct loader {
 	struct error error;
 	const struct loader_reading *reading;
 	const struct item *item;
+	const struct loader_kind *kind_loaded; /* of the Kubernetes object at hand */
 	const char *api_version; /* of an object that does not say; NULL: it has to */
 	const char *kind;
 	struct vector groups;

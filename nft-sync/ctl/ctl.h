@@ -19,7 +19,7 @@ bool is_true(const cJSON *object, const char *key);
 const cJSON *part(const cJSON *object, const char *key); /* NULL: there is none */
 
 /* Colours, only where standard output is a terminal; "" else. */
-enum colour { COLOUR_OFF, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM };
+enum colour { COLOUR_OFF, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM, COLOUR_WARN };
 const char *colour(enum colour colour);
 
 /* "12s", "3m", "5h", "2d"; "never" for null. Returns buffer. */

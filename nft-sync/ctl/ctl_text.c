@@ -29,7 +29,8 @@ const cJSON *part(const cJSON *object, const char *key)
 
 const char *colour(enum colour wanted)
 {
-	static const char *const codes[] = {"\033[0m", "\033[32m", "\033[31m", "\033[2m"};
+	static const char *const codes[] = {"\033[0m", "\033[32m", "\033[31m", "\033[2m",
+	                                    "\033[33m"};
 	if (!isatty(STDOUT_FILENO) || getenv("NO_COLOR"))
 		return "";
 	return codes[wanted];

@@ -8,6 +8,7 @@
 
 #include "common/config.h"
 #include "common/control.h"
+#include "nft-sync/ctl/check_command.h"
 #include "nft-sync/ctl/ctl.h"
 #include "nft-sync/ctl/ctl_monitor.h"
 #include "nft-sync/ctl/kubeconfig.h"
@@ -32,7 +33,7 @@ struct options {
 	unsigned long count; /* 0: no end */
 	unsigned long seconds;
 	bool json;
-	bool help;
+	bool help, version;
 };
 
 static const char usage[] =
@@ -40,6 +41,7 @@ static const char usage[] =
 	"       podsgctl [OPTIONS] explain SOURCE DESTINATION [PROTOCOL/PORT]\n"
 	"       podsgctl [OPTIONS] monitor | report\n"
 	"       podsgctl kubeconfig --server URL --token-file FILE --ca-file FILE [--output FILE]\n"
+	"       podsgctl check [OPTIONS] [DOCUMENTS]    see podsgctl check --help\n"
 	"Asks podsg-nft-sync on this node.\n"
 	"\n"
 	"  status   sources and their ages, interfaces by state, last commit, repairs, errors\n"
@@ -50,6 +52,7 @@ static const char usage[] =
 	"           PROTOCOL/PORT: tcp/443, udp/53, icmp/8/0, 47; a ping where left out\n"
 	"  monitor  shows dropped packets as they come, until interrupted\n"
 	"  report   all of it and who may talk to whom, as one HTML page on standard output\n"
+	"  check    says before pods hang or lose packets why they would; asks no daemon\n"
 	"  kubeconfig  writes how the daemon reaches the API server; asks nobody\n"
 	"\n"
 	"  -o json               the daemon's answer as it is; monitor: one object a line;\n"
@@ -68,7 +71,7 @@ static const char usage[] =
 	"  --output FILE         kubeconfig: where to write it, instead of to standard output\n"
 	"  --socket PATH         the daemon's socket, instead of the configuration's\n"
 	"  --config FILE         configuration (" CONFIG_PATH ")\n"
-	"  --help                this text\n"
+	"  --version, --help     the version; this text\n"
 	"\n"
 	"Exit: 0 all well (explain: allowed), 1 not (explain: dropped), 2 bad command line,\n"
 	"      3 no answer.\n";
@@ -147,6 +150,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		TEXT_OPTION("token-file", token_file),
 		TEXT_OPTION("ca-file", ca_file),
 		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
@@ -160,6 +164,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->output = optarg;
 		else if (option == 'h')
 			options->help = true;
+		else if (option == 'v')
+			options->version = true;
 		else if (option >= TEXTS)
 			memcpy((char *)options + (option - TEXTS), &optarg, sizeof(optarg));
 		else
@@ -321,12 +327,37 @@ static int run(const struct options *options, const struct command *command, int
 	return status;
 }
 
+/* Where the word stands among options like ours; 0: it is not the command. check has options of its
+ * own, which getopt_long() must not see here. */
+static int find_check(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "check") == 0)
+			return i;
+		if (argv[i][0] != '-')
+			return 0;
+		if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "-c") == 0 ||
+		    strcmp(argv[i], "--output") == 0 || strcmp(argv[i], "--config") == 0)
+			i++;
+	}
+	return 0;
+}
+
+static int run_check(int argc, char **argv, int at)
+{
+	memmove(argv + 1, argv, (size_t)at * sizeof(*argv));
+	return check_command(argc - 1, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
+	int check = find_check(argc, argv);
+	if (check)
+		return run_check(argc, argv, check);
 	int parsed = parse_options(argc, argv, &options);
-	if (parsed == 0 && options.help) {
-		fputs(usage, stdout);
+	if (parsed == 0 && (options.help || options.version)) {
+		fputs(options.help ? usage : "podsgctl " PODSG_VERSION "\n", stdout);
 		return 0;
 	}
 	const struct command *command = find_command(argc - optind, argv + optind);

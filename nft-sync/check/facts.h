@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PODSG_FACTS_H
+#define PODSG_FACTS_H
+
+/*
+ * What `podsgctl check` judges: the model, as nft-sync has it, and of the same documents all that
+ * the model does not need. Plain data, read-only once facts_settle() has run.
+ *
+ * Where an object is in several documents, the one whose document came last is a fact.
+ */
+
+#include "common/config.h"
+#include "common/document.h"
+#include "common/loader.h"
+#include "nft-sync/model/model.h"
+
+#define FACTS_DOCUMENTS_MAX 1024
+
+/* What every fact begins with, and what a finding says of where it is. */
+struct fact {
+	const char *namespace; /* "" = it has none */
+	const char *name;      /* or the id that EC2 gave */
+	const char *file;
+	unsigned line;
+};
+
+enum fact_kind {
+	FACT_POD,      /* struct pod_facts, see facts_pods.h */
+	FACT_TEMPLATE, /* struct pod_facts: of a Deployment, a StatefulSet, … */
+	FACT_POLICY,   /* struct policy_facts */
+	FACT_KINDS
+};
+
+/* What a SecurityGroupPolicy is in the model; NULL: refused there. */
+struct policy_facts {
+	struct fact fact;
+	const struct security_group_policy *policy;
+};
+
+struct facts {
+	struct model *model;         /* of the same documents; not owned */
+	const struct config *config; /* not owned; its defaults, where there is no file */
+	const char *node;            /* the node that is judged, "" = all that are known */
+	const char *namespace;       /* likewise; "" = all */
+	struct vector of[FACT_KINDS];
+	bool known[FACT_KINDS]; /* a document speaks of that kind, if only to say that there is none
+	                         */
+	struct vector documents; /* struct document *: owns the strings */
+	struct arena *arena;     /* of what facts_settle() finds out */
+};
+
+/* Arguments outlive the facts. -ENOMEM. */
+int facts_open(struct facts *facts, struct model *model, const struct config *config,
+               struct error *err);
+void facts_close(struct facts *facts);
+
+/* Takes from the text what the model does not. Refused as a whole, as document_parse() does. */
+int facts_put(struct facts *facts, const char *name, enum document_format format, const char *text,
+              size_t length, struct error *err);
+
+/* No more documents come: sorts by namespace and name, and sees what belongs together. -ENOMEM. */
+int facts_settle(struct facts *facts, struct error *err);
+
+/* Sorted by namespace and name. *count may be 0 of a kind that is known. */
+const void *facts_of(const struct facts *facts, enum fact_kind kind, size_t *count);
+/* NULL: there is none of this name. */
+const void *facts_find(const struct facts *facts, enum fact_kind kind, const char *namespace,
+                       const char *name);
+
+/* For the readers: a loader whose facts these are. */
+struct fact_loader {
+	struct loader loader;
+	struct facts *facts;
+	struct vector probes; /* of the object at hand, empty between objects */
+};
+
+struct fact_loader *fact_loader_of(struct loader *loader);
+
+/* A zeroed fact of that kind with its place; NULL if it failed. */
+void *fact_push(struct loader *loader, enum fact_kind kind, const struct field *object,
+                const struct object_name *name);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+
+#include "common/buffer.h"
+#include "nft-sync/ctl/check_output.h"
+#include "nft-sync/ctl/report_parts.h"
+
+/*
+ * As JUnit's own and most pipelines read it: a suite a group, a case an object that something is
+ * wrong with, and one case for a check that found nothing.
+ */
+
+#define JUNIT_SIZE_MAX (64U << 20)
+
+static void object_name(struct buffer *page, const struct finding *finding)
+{
+	const struct fact *object = &finding->object;
+	html(page, "%s %s%s%s", finding->kind, object->namespace, object->namespace[0] ? "/" : "",
+	     object->name);
+}
+
+/* What is for information fails nothing. */
+static void add_finding(struct buffer *page, const struct finding *finding)
+{
+	bool fails = finding->check->severity != SEVERITY_INFO;
+	html(page, "    <testcase classname=\"%s\" name=\"", finding->check->id);
+	object_name(page, finding);
+	html(page, "\">\n      <%s", fails ? "failure" : "system-out");
+	if (fails)
+		html(page, " type=\"%s\" message=\"%s\"", severity_name(finding->check->severity),
+		     finding->what);
+	html(page, ">%s\n%s\n%s\n", finding->what, finding->check->why, finding->fix);
+	html(page, "%s:%d</%s>\n    </testcase>\n",
+	     finding->object.file ? finding->object.file : "", (int)finding->object.line,
+	     fails ? "failure" : "system-out");
+}
+
+static void add_needs(struct buffer *page, const struct check *check, const struct outcome *outcome)
+{
+	html(page, "    <testcase classname=\"%s\" name=\"%s\">\n", check->id, check->title);
+	html(page, "      <skipped message=\"not judged: needs ");
+	for (size_t i = 0; i < outcome->need_count; i++)
+		html(page, "%s%s", i ? "; " : "", outcome->needs[i]);
+	html(page, "\"/>\n    </testcase>\n");
+}
+
+static void add_check(struct buffer *page, const struct check_run *run, size_t i)
+{
+	const struct finding *findings = run->findings.items;
+	const struct outcome *outcome = &run->outcomes[i];
+	for (size_t k = 0; k < run->findings.count; k++)
+		if (findings[k].check == run->all[i])
+			add_finding(page, &findings[k]);
+	if (outcome->need_count > 0)
+		add_needs(page, run->all[i], outcome);
+	else if (outcome->found == 0)
+		html(page, "    <testcase classname=\"%s\" name=\"%s\"/>\n", run->all[i]->id,
+		     run->all[i]->title);
+}
+
+/* Attributes that some readers insist on. */
+struct totals {
+	size_t tests, failures, skipped;
+};
+
+static void add_totals(struct totals *totals, const struct check *check,
+                       const struct outcome *outcome)
+{
+	bool needs = outcome->need_count > 0;
+	if (outcome->skipped)
+		return;
+	totals->tests += outcome->found + (needs || outcome->found == 0);
+	totals->failures += check->severity != SEVERITY_INFO ? outcome->found : 0;
+	totals->skipped += needs;
+}
+
+static void add_attributes(struct buffer *page, const struct totals *totals)
+{
+	buffer_add_format(page, " tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\">\n",
+	                  totals->tests, totals->failures, totals->skipped);
+}
+
+static size_t add_group(struct buffer *page, const struct check_run *run,
+                        const struct check_group *group, size_t first)
+{
+	struct totals totals = {0};
+	size_t count = 0;
+	for (; group->checks[count]; count++)
+		add_totals(&totals, group->checks[count], &run->outcomes[first + count]);
+	html(page, "  <testsuite name=\"%s\"", group->name);
+	add_attributes(page, &totals);
+	for (size_t i = first; i < first + count; i++)
+		if (!run->outcomes[i].skipped)
+			add_check(page, run, i);
+	html(page, "  </testsuite>\n");
+	return first + count;
+}
+
+/* What could not be read is a suite of its own: a pipeline must not pass for want of documents. */
+static void add_unread(struct buffer *page, const struct check_report *report)
+{
+	const struct totals totals = {report->unread_count, report->unread_count, 0};
+	if (report->unread_count == 0)
+		return;
+	html(page, "  <testsuite name=\"Documents\"");
+	add_attributes(page, &totals);
+	for (size_t i = 0; i < report->unread_count; i++)
+		html(page,
+		     "    <testcase classname=\"document\" name=\"%s\">\n"
+		     "      <failure type=\"error\" message=\"%s\"/>\n    </testcase>\n",
+		     report->unread[i].what, report->unread[i].why);
+	html(page, "  </testsuite>\n");
+}
+
+void check_print_junit(const struct check_report *report)
+{
+	struct buffer page = {.max = JUNIT_SIZE_MAX};
+	const struct check_run *run = report->run;
+	struct totals totals = {report->unread_count, report->unread_count, 0};
+	size_t first = 0;
+	for (size_t i = 0; i < run->check_count; i++)
+		add_totals(&totals, run->all[i], &run->outcomes[i]);
+	html(&page,
+	     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"podsgctl check\"");
+	add_attributes(&page, &totals);
+	for (const struct check_group *const *group = check_groups; *group; group++)
+		first = add_group(&page, run, *group, first);
+	add_unread(&page, report);
+	html(&page, "</testsuites>\n");
+	if (!page.failed)
+		fwrite(page.text, 1, page.length, stdout);
+	buffer_done(&page);
+}
