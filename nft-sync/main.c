@@ -7,6 +7,7 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "nft-sync/closing.h"
 #include "nft-sync/daemon.h"
 #include "nft-sync/draw/image_text.h"
 #include "nft-sync/read_once.h"
@@ -15,16 +16,17 @@
 #define EXIT_FAILED 1 /* could not start or apply; --check found something */
 #define EXIT_USAGE 2
 
-enum job { JOB_RUN, JOB_CHECK, JOB_PRINT, JOB_ONCE, JOB_CLEAN_UP };
+enum job { JOB_RUN, JOB_CHECK, JOB_PRINT, JOB_ONCE, JOB_CLOSE, JOB_CLEAN_UP };
 
 struct options {
 	const char *config; /* NULL: the default, which may be absent */
 	enum job job;
-	bool help;
+	bool help, version;
 };
 
 static const char usage[] =
-	"Usage: podsg-nft-sync [--config FILE] [--check | --print | --once | --clean-up]\n"
+	"Usage: podsg-nft-sync [--config FILE]\n"
+	"                      [--check | --print | --once | --close | --clean-up]\n"
 	"Renders security groups of pods into nftables and keeps them true.\n"
 	"\n"
 	"  --config FILE  configuration (" CONFIG_PATH ")\n"
@@ -33,9 +35,11 @@ static const char usage[] =
 	"  --once         apply and exit\n"
 	"                 These three read the API server and EC2 as well, where they are\n"
 	"                 turned on, and fail where that takes longer than 75 s.\n"
+	"  --close        before pods start: close strict pods until the daemon has their rules;\n"
+	"                 nothing where the table is there, or where no source names pods\n"
 	"  --clean-up     remove the table of a daemon that is gone, and exit\n"
 	"  --debug        log more\n"
-	"  --help         this text\n"
+	"  --version, --help\n"
 	"\n"
 	"Exit: 0 done, 1 failed or something is wrong, 2 bad command line.\n";
 
@@ -44,8 +48,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
 		{"print", no_argument, NULL, 'p'},        {"once", no_argument, NULL, 'o'},
-		{"clean-up", no_argument, NULL, 'r'},     {"debug", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+		{"close", no_argument, NULL, 'l'},        {"clean-up", no_argument, NULL, 'r'},
+		{"debug", no_argument, NULL, 'd'},        {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
 	};
 	int option;
 	memset(options, 0, sizeof(*options));
@@ -63,6 +68,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 		case 'o':
 			options->job = JOB_ONCE;
 			break;
+		case 'l':
+			options->job = JOB_CLOSE;
+			break;
 		case 'r':
 			options->job = JOB_CLEAN_UP;
 			break;
@@ -71,6 +79,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'h':
 			options->help = true;
+			break;
+		case 'v':
+			options->version = true;
 			break;
 		default:
 			return -EINVAL;
@@ -205,6 +216,8 @@ static int do_job(const struct options *options, struct config *config, struct e
 		return daemon_run(options->config, config, err);
 	if (options->job == JOB_ONCE)
 		r = apply_once(config, err);
+	else if (options->job == JOB_CLOSE)
+		r = close_strict_pods(config, err);
 	else if (options->job == JOB_CLEAN_UP)
 		r = clean_up(config, err);
 	else
@@ -222,8 +235,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	if (options.help) {
-		fputs(usage, stdout);
+	if (options.help || options.version) {
+		fputs(options.help ? usage : "podsg-nft-sync " PODSG_VERSION "\n", stdout);
 		return 0;
 	}
 	log_open();

@@ -38,7 +38,9 @@ static void check_kernel(struct check *check, const struct sync *sync)
 	if (history->error.code)
 		find(check, HEALTH_FAILURE, "not in force: %s", history->error.text);
 	else if (!sync->image)
-		find(check, HEALTH_FAILURE, "nothing has been committed yet");
+		find(check, HEALTH_FAILURE,
+		     "nothing has been committed yet; strict pods closed at boot stay so "
+		     "(podsg-nft-sync --clean-up opens them)");
 }
 
 static void check_live(void *context, const struct source_status *status)

@@ -19,6 +19,10 @@ struct image_chain *chain_begin(const char *name, const char *comment);
 void chain_end(struct chain_drawing *drawing, struct image_chain *chain);
 void chain_go_to(struct image_chain *chain, const char *name);
 
+/* IPv6 neighbour discovery passes; and the set that says what it is. -ENOMEM. */
+void chain_pass_neighbours(struct image_chain *chain);
+int draw_neighbours(struct image *image);
+
 /* What every way ends in: permits, named exemptions, drops. */
 void draw_verdicts(struct chain_drawing *drawing);
 

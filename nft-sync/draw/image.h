@@ -94,10 +94,14 @@ enum statement_kind {
 	STATEMENT_VERDICT_MAP, /* fields vmap the set */
 	STATEMENT_IN,          /* iifname is name */
 	STATEMENT_OUT,         /* oifname is name */
-	STATEMENT_FROM_NODE,   /* came in by no interface */
-	STATEMENT_UDP_PORTS,   /* udp from port low to port high, in a family */
-	STATEMENT_HOP_LIMIT,   /* ip6 hoplimit is number */
-	STATEMENT_ORIGINAL,    /* conntrack: the packet goes in the original direction */
+	STATEMENT_IN_PREFIX,   /* iifname begins with name */
+	STATEMENT_OUT_PREFIX,  /* oifname begins with name */
+	STATEMENT_IN_KIND,     /* it came in by a link of the kind name, as "ip -d link" shows it */
+	STATEMENT_OUT_KIND,
+	STATEMENT_FROM_NODE, /* came in by no interface */
+	STATEMENT_UDP_PORTS, /* udp from port low to port high, in a family */
+	STATEMENT_HOP_LIMIT, /* ip6 hoplimit is number */
+	STATEMENT_ORIGINAL,  /* conntrack: the packet goes in the original direction */
 	STATEMENT_REPLY,
 	STATEMENT_DNATED,        /* conntrack: destination NAT was done */
 	STATEMENT_ORIGINAL_PORT, /* conntrack: protocol number and its port before DNAT in low..high

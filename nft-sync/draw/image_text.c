@@ -213,6 +213,18 @@ static void print_statement(FILE *out, const struct statement *s)
 	case STATEMENT_OUT:
 		fprintf(out, "oifname \"%s\"", s->name);
 		break;
+	case STATEMENT_IN_PREFIX:
+		fprintf(out, "iifname \"%s*\"", s->name);
+		break;
+	case STATEMENT_OUT_PREFIX:
+		fprintf(out, "oifname \"%s*\"", s->name);
+		break;
+	case STATEMENT_IN_KIND:
+		fprintf(out, "meta iifkind \"%s\"", s->name);
+		break;
+	case STATEMENT_OUT_KIND:
+		fprintf(out, "meta oifkind \"%s\"", s->name);
+		break;
 	case STATEMENT_FROM_NODE:
 		fputs("iif 0", out);
 		break;

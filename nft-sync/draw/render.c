@@ -5,16 +5,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "nft-sync/draw/chain_drawing.h"
 #include "nft-sync/draw/names.h"
 #include "nft-sync/draw/render.h"
 #include "nft-sync/draw/render_chains.h"
 #include "nft-sync/draw/render_dns.h"
 #include "nft-sync/draw/rule_cache.h"
 #include "nft-sync/judge/judge.h"
-
-/* ICMPv6 types of neighbour discovery: RFC 4861. */
-#define ND_FIRST 133
-#define ND_LAST 137
 
 struct renderer {
 	struct rule_cache *cache;
@@ -294,20 +291,6 @@ static int add_branch(struct rendering *r, struct branch *branch)
 	return status;
 }
 
-static int add_neighbour_set(struct rendering *r)
-{
-	enum key_type type = KEY_ICMPV6_TYPE;
-	struct image_set *set = new_set(SET_NEIGHBOUR, "RFC 4861", &type, 1, DATA_NONE);
-	int status = set ? 0 : -ENOMEM;
-	for (uint8_t value = ND_FIRST; status == 0 && value <= ND_LAST; value++) {
-		uint8_t key[IMAGE_KEY_MAX];
-		unsigned length = 0;
-		key_put(key, &length, &value, 1);
-		status = image_set_add(set, key, NULL, NULL, NULL);
-	}
-	return image_add_set(r->image, set) < 0 ? -ENOMEM : status;
-}
-
 static int add_exempt_service(struct image_set *set, const struct exempt_service *service)
 {
 	uint8_t key[IMAGE_KEY_MAX];
@@ -434,7 +417,7 @@ static int draw(struct rendering *r, struct model *model, const struct image *pr
 	if (status == 0)
 		status = add_branch_sets(r, &plan);
 	if (status == 0)
-		status = add_neighbour_set(r);
+		status = draw_neighbours(r->image);
 	if (status == 0)
 		status = add_exempt_sets(r);
 	if (status == 0)

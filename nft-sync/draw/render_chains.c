@@ -13,7 +13,6 @@
 /* Before any masquerade at 100: the first NAT rule that matches binds the flow. */
 #define PRIORITY_UNSOURCED 90
 
-#define ND_HOP_LIMIT 255 /* RFC 4861 §7.1: anything else came through a router */
 #define DHCP4_CLIENT 68
 #define DHCP4_SERVER 67
 #define DHCP6_CLIENT 546
@@ -80,10 +79,7 @@ static void ask_first(const struct chain_drawing *drawing, struct image_chain *c
 	give_verdict(
 		match_marked(match_reply(image_chain_rule(chain)), egress ? responder : originator),
 		VERDICT_RETURN, "");
-	give_verdict(match_hop_limit(match_set(image_chain_rule(chain), SET_NEIGHBOUR,
-	                                       FIELD_ICMPV6_TYPE, FIELD_NONE, FIELD_NONE),
-	                             ND_HOP_LIMIT),
-	             VERDICT_RETURN, "");
+	chain_pass_neighbours(chain);
 }
 
 static void draw_claimed(struct chain_drawing *drawing, enum direction direction)
@@ -91,10 +87,7 @@ static void draw_claimed(struct chain_drawing *drawing, enum direction direction
 	bool egress = direction == DIRECTION_EGRESS;
 	struct image_chain *chain = chain_begin(egress ? "claimed-egress" : "claimed-ingress",
 	                                        "a newer pod has the address or interface");
-	give_verdict(match_hop_limit(match_set(image_chain_rule(chain), SET_NEIGHBOUR,
-	                                       FIELD_ICMPV6_TYPE, FIELD_NONE, FIELD_NONE),
-	                             ND_HOP_LIMIT),
-	             VERDICT_RETURN, "");
+	chain_pass_neighbours(chain);
 	chain_go_to(chain, egress ? "drop-egress-" DROP_CLAIMED : "drop-ingress-" DROP_CLAIMED);
 	chain_end(drawing, chain);
 }

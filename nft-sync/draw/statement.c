@@ -51,16 +51,41 @@ struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum fi
 	return use_set(rule, STATEMENT_VERDICT_MAP, set, (enum field[]){first, second, third});
 }
 
+static struct image_rule *with_name(struct image_rule *rule, enum statement_kind kind,
+                                    const char *name)
+{
+	set_name(add(rule, kind), name);
+	return rule;
+}
+
 struct image_rule *match_in(struct image_rule *rule, const char *interface)
 {
-	set_name(add(rule, STATEMENT_IN), interface);
-	return rule;
+	return with_name(rule, STATEMENT_IN, interface);
 }
 
 struct image_rule *match_out(struct image_rule *rule, const char *interface)
 {
-	set_name(add(rule, STATEMENT_OUT), interface);
-	return rule;
+	return with_name(rule, STATEMENT_OUT, interface);
+}
+
+struct image_rule *match_in_prefix(struct image_rule *rule, const char *prefix)
+{
+	return with_name(rule, STATEMENT_IN_PREFIX, prefix);
+}
+
+struct image_rule *match_out_prefix(struct image_rule *rule, const char *prefix)
+{
+	return with_name(rule, STATEMENT_OUT_PREFIX, prefix);
+}
+
+struct image_rule *match_in_kind(struct image_rule *rule, const char *kind)
+{
+	return with_name(rule, STATEMENT_IN_KIND, kind);
+}
+
+struct image_rule *match_out_kind(struct image_rule *rule, const char *kind)
+{
+	return with_name(rule, STATEMENT_OUT_KIND, kind);
 }
 
 struct image_rule *match_udp_ports(struct image_rule *rule, uint8_t family, uint16_t source,

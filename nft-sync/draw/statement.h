@@ -17,6 +17,10 @@ struct image_rule *verdict_map(struct image_rule *rule, const char *set, enum fi
                                enum field second, enum field third);
 struct image_rule *match_in(struct image_rule *rule, const char *interface);
 struct image_rule *match_out(struct image_rule *rule, const char *interface);
+struct image_rule *match_in_prefix(struct image_rule *rule, const char *prefix);
+struct image_rule *match_out_prefix(struct image_rule *rule, const char *prefix);
+struct image_rule *match_in_kind(struct image_rule *rule, const char *kind);
+struct image_rule *match_out_kind(struct image_rule *rule, const char *kind);
 struct image_rule *match_from_node(struct image_rule *rule);
 struct image_rule *match_udp_ports(struct image_rule *rule, uint8_t family, uint16_t source,
                                    uint16_t destination);

@@ -15,8 +15,8 @@
 #include "nft-sync/draw/delta.h"
 #include "nft-sync/kernel/nft.h"
 #include "nft-sync/kernel/nft_batch.h"
+#include "nft-sync/kernel/nft_digest.h"
 #include "nft-sync/kernel/nft_elements.h"
-#include "nft-sync/kernel/nft_expression.h"
 #include "nft-sync/kernel/nft_reader.h"
 #include "nft-sync/kernel/nft_watch.h"
 
@@ -268,13 +268,17 @@ static int ensure_known(struct nft *nft, struct nft_report *report, struct error
 	return 0;
 }
 
-static int apply_once(struct nft *nft, const struct image *wanted, struct nft_report *report,
-                      struct error *err)
+static int apply_once(struct nft *nft, const struct image *wanted, bool only_new,
+                      struct nft_report *report, struct error *err)
 {
 	struct delta *delta = NULL;
 	int r = ensure_known(nft, report, err);
 	if (r < 0)
 		return r;
+	if (only_new && nft->known->present) {
+		report->changed = false;
+		return 0;
+	}
 	r = delta_make(nft->known, wanted, &delta);
 	if (r < 0)
 		return error_set(err, r, "no memory to compare table %s", nft->table);
@@ -321,7 +325,8 @@ static bool recover(struct nft *nft, int r)
 	}
 }
 
-int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report, struct error *err)
+static int apply(struct nft *nft, struct image *wanted, bool only_new, struct nft_report *report,
+                 struct error *err)
 {
 	int r = -EBUSY;
 	memset(report, 0, sizeof(*report));
@@ -331,7 +336,7 @@ int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report, 
 	for (unsigned attempt = 0; r < 0 && attempt < APPLY_ATTEMPTS; attempt++) {
 		struct error failure = {0};
 		report->attempts = attempt + 1;
-		r = apply_once(nft, wanted, report, &failure);
+		r = apply_once(nft, wanted, only_new, report, &failure);
 		if (r == 0)
 			break;
 		bool again = recover(nft, r);
@@ -341,10 +346,23 @@ int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report, 
 		}
 		back_off(attempt);
 	}
+	if (only_new && !report->changed)
+		return 0;
 	nft->known = wanted;
 	image_free(nft->read);
 	nft->read = NULL;
 	return 0;
+}
+
+int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report, struct error *err)
+{
+	return apply(nft, wanted, false, report, err);
+}
+
+int nft_apply_new(struct nft *nft, struct image *wanted, struct nft_report *report,
+                  struct error *err)
+{
+	return apply(nft, wanted, true, report, err);
 }
 
 struct counter_visit {

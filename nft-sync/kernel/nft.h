@@ -43,6 +43,10 @@ void nft_close(struct nft *nft); /* accepts NULL; the table stays in force */
  */
 int nft_apply(struct nft *nft, struct image *wanted, struct nft_report *report, struct error *err);
 
+/* The same, but only where there is no table; whether there was none, report->changed says. */
+int nft_apply_new(struct nft *nft, struct image *wanted, struct nft_report *report,
+                  struct error *err);
+
 /* Forget what the kernel is thought to hold: the next nft_apply() reads it. */
 void nft_distrust(struct nft *nft);
 

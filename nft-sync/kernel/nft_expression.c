@@ -11,7 +11,6 @@
 
 #include <libnftnl/expr.h>
 
-#include "nft-sync/digest.h"
 #include "nft-sync/kernel/nft_expression.h"
 
 #define LOG_SNAPLEN 128 /* bytes of a dropped packet: all headers the drop log decodes */
@@ -125,12 +124,14 @@ static void make_protocol(struct maker *maker, uint8_t protocol)
 	make_compare(maker, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
-static void make_interface(struct maker *maker, uint32_t key, const char *name)
+/* Names and kinds are compared whole, with the zeros behind them, or as far as a prefix goes. */
+static void make_interface(struct maker *maker, uint32_t key, const char *text, bool prefix)
 {
-	char interface[IFNAMSIZ] = "";
-	strncpy(interface, name, sizeof(interface) - 1);
+	char compared[IFNAMSIZ] = "";
+	strncpy(compared, text, sizeof(compared) - 1);
 	make_meta(maker, key, NFT_REG_1);
-	make_compare(maker, NFT_CMP_EQ, interface, sizeof(interface));
+	make_compare(maker, NFT_CMP_EQ, compared,
+	             prefix ? (uint32_t)strlen(compared) : sizeof(compared));
 }
 
 static void make_from_node(struct maker *maker)
@@ -404,10 +405,18 @@ static void make_statement(struct maker *maker, const struct statement *s)
 		make_verdict_map(maker, s);
 		break;
 	case STATEMENT_IN:
-		make_interface(maker, NFT_META_IIFNAME, s->name);
+	case STATEMENT_IN_PREFIX:
+		make_interface(maker, NFT_META_IIFNAME, s->name, s->kind == STATEMENT_IN_PREFIX);
 		break;
 	case STATEMENT_OUT:
-		make_interface(maker, NFT_META_OIFNAME, s->name);
+	case STATEMENT_OUT_PREFIX:
+		make_interface(maker, NFT_META_OIFNAME, s->name, s->kind == STATEMENT_OUT_PREFIX);
+		break;
+	case STATEMENT_IN_KIND:
+		make_interface(maker, NFT_META_IIFKIND, s->name, false);
+		break;
+	case STATEMENT_OUT_KIND:
+		make_interface(maker, NFT_META_OIFKIND, s->name, false);
 		break;
 	case STATEMENT_FROM_NODE:
 		make_from_node(maker);
@@ -479,39 +488,4 @@ struct nftnl_rule *nft_rule_make(const struct image_rule *rule, const char *tabl
 		return NULL;
 	}
 	return maker.rule;
-}
-
-static int digest_expression(struct nftnl_expr *e, void *data)
-{
-	uint64_t *digest = data;
-	char text[512] = "";
-	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
-	*digest = digest_text(*digest, name);
-	if (strcmp(name, "counter") != 0 && nftnl_expr_snprintf(text, sizeof(text), e, 0, 0) >= 0)
-		*digest = digest_text(*digest, text);
-	return 0;
-}
-
-uint64_t nft_rule_digest(const struct nftnl_rule *rule, uint64_t digest)
-{
-	uint64_t next = digest_text(digest ^ DIGEST_START, "rule");
-	/* libnftnl's iterator takes a rule it may change; digest_expression() changes nothing. */
-	nftnl_expr_foreach((struct nftnl_rule *)(uintptr_t)rule, digest_expression, &next);
-	return next;
-}
-
-int nft_chain_digest(struct image_chain *chain)
-{
-	uint64_t digest = 0;
-	for (size_t i = 0; !chain->digested && i < chain->rule_count; i++) {
-		struct nftnl_rule *rule = nft_rule_make(&chain->rules[i], "", chain->name);
-		if (!rule)
-			return -ENOMEM;
-		digest = nft_rule_digest(rule, digest);
-		nftnl_rule_free(rule);
-	}
-	if (!chain->digested)
-		chain->digest = digest;
-	chain->digested = true;
-	return 0;
 }

@@ -2,7 +2,7 @@
 #ifndef PODSG_NFT_EXPRESSION_H
 #define PODSG_NFT_EXPRESSION_H
 
-/* Statements of an image as nf_tables expressions, and what proves that two chains are alike. */
+/* Statements of an image as nf_tables expressions. */
 
 #include "nft-sync/draw/image.h"
 
@@ -11,15 +11,5 @@
 /* NULL when memory is short. */
 struct nftnl_rule *nft_rule_make(const struct image_rule *rule, const char *table,
                                  const char *chain);
-
-/*
- * A digest of a chain's rules from their expressions as libnftnl prints them, counters' values
- * left out: the same for a chain that we are about to write and for one that the kernel lists.
- * Start with 0, feed every rule in order.
- */
-uint64_t nft_rule_digest(const struct nftnl_rule *rule, uint64_t digest);
-
-/* Once for every chain with rules; -ENOMEM. */
-int nft_chain_digest(struct image_chain *chain);
 
 #endif

@@ -11,8 +11,8 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/udata.h>
 
+#include "nft-sync/kernel/nft_digest.h"
 #include "nft-sync/kernel/nft_elements.h"
-#include "nft-sync/kernel/nft_expression.h"
 #include "nft-sync/kernel/nft_reader.h"
 #include "nft-sync/kernel/nft_types.h"
 

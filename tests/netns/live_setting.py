@@ -59,10 +59,7 @@ class Setting:
     def write_kubeconfig(self, api):
         path = self.daemon.path("kubeconfig")
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "c",
-                       "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-                       "clusters": [{"name": "c", "cluster": {"server": api.url}}],
-                       "users": [{"name": "u", "user": {}}]}, file)
+            json.dump(documents.kubeconfig(api.url), file)
         return path
 
     def write_groups(self):

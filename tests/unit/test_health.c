@@ -104,7 +104,9 @@ static void nothing_committed_yet_is_a_failure(void **state)
 	struct place *place = *state;
 
 	place->sync.image = NULL;
-	assert_ill(place, "failed: nothing has been committed yet\n");
+	assert_ill(place,
+	           "failed: nothing has been committed yet; strict pods closed at boot stay so "
+	           "(podsg-nft-sync --clean-up opens them)\n");
 }
 
 static void a_kernel_that_is_not_as_it_should_be_is_a_failure(void **state)

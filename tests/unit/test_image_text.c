@@ -221,6 +221,16 @@ static struct image_rule *in_and_out(struct image_rule *rule)
 	return match_out(match_in(rule, "eth0"), "vlan.eth.3");
 }
 
+static struct image_rule *in_like(struct image_rule *rule)
+{
+	return match_in_kind(match_in_prefix(rule, "vlan"), "veth");
+}
+
+static struct image_rule *out_like(struct image_rule *rule)
+{
+	return match_out_kind(match_out_prefix(rule, "vlan"), "veth");
+}
+
 static struct image_rule *dhcp(struct image_rule *rule)
 {
 	return match_udp_ports(rule, AF_INET6, 546, 547);
@@ -262,6 +272,8 @@ static void every_statement_reads_as_nft_writes_it(void **state)
 		{vmap, "oifname vmap @m"},
 		{icmp, "ip saddr . icmp type . icmp code @s"},
 		{in_and_out, "iifname \"eth0\" oifname \"vlan.eth.3\""},
+		{in_like, "iifname \"vlan*\" meta iifkind \"veth\""},
+		{out_like, "oifname \"vlan*\" meta oifkind \"veth\""},
 		{dhcp, "meta nfproto ipv6 udp sport 546 udp dport 547"},
 		{hops, "ip6 hoplimit 255"},
 		{original_port, "ct direction original ct status dnat meta l4proto tcp "

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import dns_gone
 import pod_life
 import system
 import this_kernel
@@ -201,5 +202,7 @@ def tests(program):
                      lambda: restart(*DAEMONS), one)
         program.case("stopped, podsg-dnscache leaves nothing, and DNS works", stop_leaves_nothing,
                      one)
+        dns_gone.tests(program, one)
         program.case("an upgrade loses no flow and no question", upgrade, one)
         pod_life.tests(program, one)
+    world.hold_back()

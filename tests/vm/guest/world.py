@@ -31,6 +31,17 @@ SLOW = 5.0  # seconds to connect, emulated
 PATIENCE = 60.0
 
 
+# systemd goes on with the boot while it waits.
+HELD_BACK = f"/etc/systemd/system/{NFT_SYNC}.d/held-back.conf"
+GO = "/run/podsg-vm-go"
+HOLD = f"""[Service]
+Type=exec
+WatchdogSec=0
+ExecStart=
+ExecStart=/bin/sh -c 'until test -e {GO}; do sleep 0.2; done; exec /usr/sbin/podsg-nft-sync'
+"""
+
+
 def write(path, text):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -82,6 +93,18 @@ def link_kind(name):
 def dns_tables():
     lines = netns.run(["nft", "list", "tables"]).stdout.splitlines()
     return [line for line in lines if "podsg-dns" in line]
+
+
+def hold_back():
+    """From the next boot on podsg-nft-sync does nothing until it is let go."""
+    os.makedirs(os.path.dirname(HELD_BACK))
+    write(HELD_BACK, HOLD)
+
+
+def let_go():
+    os.unlink(HELD_BACK)
+    os.rmdir(os.path.dirname(HELD_BACK))
+    write(GO, "")
 
 
 class World:
