@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "dnscache/daemon.h"
 #include "dnscache/daemon_parts.h"
+#include "dnscache/node/memory_limit.h"
 #include "dnscache/tell/errors_log.h"
 
 /* Milliseconds that questions in flight have when the daemon ends; those that wait for a successor
@@ -27,6 +28,8 @@
 #define MEMORY_WORKER (6u << 20)
 /* Nobody's node asks more than these can answer, and each takes memory from the cache. */
 #define WORKERS_USUAL 4
+/* Of a control group's limit, what sockets and the kernel's own take besides. */
+#define MEMORY_KERNEL 8
 #define PROOF_PERIODS 10 /* that a cache of a former process is lived with */
 #define DNS_PORT 53      /* of the cluster's servers where nobody says */
 
@@ -51,6 +54,20 @@ static int open_cache(struct dnscache *daemon, struct error *err)
 	}
 	log_event(LOG_LEVEL_DEBUG, "cache-open", "adopted=%d", adopted);
 	return 0;
+}
+
+static void warn_of_limit(uint64_t memory)
+{
+	struct memory_limit limit;
+	char text[PATH_MAX + 256];
+	if (!memory_limit_find(MEMORY_LIMIT_GROUPS, MEMORY_LIMIT_MOUNT, &limit) ||
+	    memory <= limit.bytes - limit.bytes / MEMORY_KERNEL)
+		return;
+	snprintf(text, sizeof(text),
+	         "dns.memory is %" PRIu64 " MiB, and the control group %s may have %" PRIu64
+	         " MiB (MemoryMax=): the kernel will kill the cache before it is full",
+	         memory >> 20, limit.group, limit.bytes >> 20);
+	log_text(LOG_LEVEL_WARNING, "memory-limit-low", text);
 }
 
 /* A connection takes a descriptor, as does a question upstream. */
@@ -384,6 +401,7 @@ static void daemon_close(struct dnscache *daemon)
 static void run(struct dnscache *daemon)
 {
 	daemon->started = true;
+	daemon_open_pages(daemon);
 	write_pid(daemon->options);
 	notify_ready(daemon->notify);
 	log_event(LOG_LEVEL_INFO, "running", "workers=%u endpoints=%zu", daemon->worker_count,
@@ -404,6 +422,7 @@ int dnscache_run(const struct dnscache_options *options, struct error *err)
 		free(daemon);
 		return r;
 	}
+	warn_of_limit(daemon->config->dns.memory);
 	r = uv_loop_init(&daemon->loop);
 	if (r == 0) {
 		r = daemon_open(daemon, err);

@@ -5,7 +5,7 @@
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell packaging/source-date))
 
 INSTALLED_UNITS := $(notdir $(wildcard $(addprefix packaging/systemd/podsg-,*.service *.path *.timer)))
-INSTALLED_PAGES := $(notdir $(wildcard packaging/man/*.[58]))
+INSTALLED_PAGES := $(notdir $(wildcard packaging/man/*.[578]))
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
@@ -60,7 +60,7 @@ $(B)/$(DIST).tar.gz: FORCE
 
 deps-package:
 	@packaging/install-dependencies build package
-.PHONY: deps-package check-packages check-reproducible
+.PHONY: deps-package deps-packages check-packages run-packages check-reproducible
 
 # The packages are built by a make of their own, which must not see this one's variables.
 ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u B -u V
@@ -87,8 +87,12 @@ rpm: $(B)/$(DIST).tar.gz | deps-package
 	@ls $(B)/podsg*.rpm
 
 # As root: what the packages of build/ hold, do when they come and go, and leave behind.
-check-packages: deb rpm
-	$(Q)tests/packages/test_packages.py
+check-packages: deps-packages
+	@$(MAKE) run-packages
+deps-packages:
+	@packaging/install-dependencies build test package
+run-packages: deb rpm
+	$(Q)tests/run packages
 # As an ordinary user; builds everything four times.
 check-reproducible: $(B)/$(DIST).tar.gz | deps-package
 	$(Q)$(ALONE) tests/packages/rebuild $<

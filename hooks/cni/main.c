@@ -10,8 +10,9 @@
 
 #define OUTPUT_MAX (CNI_INPUT_MAX + 4096)
 
-static const char usage[] = "podsg-cni " PODSG_VERSION ", a CNI plugin: the last one of a chain.\n"
-			    "It is run by a container runtime; see podsg-cni(8).\n";
+static const char usage[] =
+	"podsg-cni " PODSG_VERSION ", a CNI plugin: the last one of a chain.\n"
+	"It is run by a container runtime; see podsg-cni(8). --help, --version\n";
 
 static const struct command {
 	const char *name;
@@ -148,17 +149,26 @@ static int write_output(const struct buffer *output)
 	return output->failed ? -ENOMEM : 0;
 }
 
+/* No runtime calls so. */
+static int tell_person(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		(void)puts("podsg-cni " PODSG_VERSION);
+		return EXIT_SUCCESS;
+	}
+	bool asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+	(void)fputs(usage, asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct buffer input = {.max = CNI_INPUT_MAX};
 	struct buffer output = {.max = OUTPUT_MAX};
 	struct cni_failure failure = {0};
 	struct cni_call call;
-	(void)argv;
-	if (argc > 1 || !getenv("CNI_COMMAND")) {
-		(void)fputs(usage, stderr);
-		return EXIT_FAILURE;
-	}
+	if (argc > 1 || !getenv("CNI_COMMAND"))
+		return tell_person(argc, argv);
 	enum cni_code code = serve(&call, &input, &output, &failure);
 	if (code != CNI_OK)
 		cni_failure_print(&failure, call.version[0] ? call.version : CNI_VERSION_LATEST,

@@ -16,6 +16,8 @@ static const char usage[] =
 	"        are gone\n"
 	"  enis  in EC2: branch network interfaces that nobody uses any more\n"
 	"\n"
+	"  --version, --help\n"
+	"\n"
 	"podsg-eni-gc host --help and podsg-eni-gc enis --help say more.\n";
 
 static const struct {
@@ -30,6 +32,10 @@ int main(int argc, char **argv)
 			return commands[i].main(argc - 1, argv + 1);
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		fputs(usage, stdout);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("podsg-eni-gc " PODSG_VERSION);
 		return 0;
 	}
 	fputs(usage, stderr);

@@ -161,11 +161,11 @@ class Api:
                 path = path_of(kind.group(1), namespace.group(1) if namespace else None)
                 self.raw("POST", path, document, YAML)
 
-    def bound_token(self, namespace, account, secret=None):
+    def bound_token(self, namespace, account, secret=None, seconds=3600):
         """
         A token of a service account, by the TokenRequest API. Bound to a secret, it dies with it.
         """
-        spec = {"expirationSeconds": 3600}
+        spec = {"expirationSeconds": seconds}
         if secret:
             uid = self.get("Secret", namespace, secret)["metadata"]["uid"]
             spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Secret", "name": secret,

@@ -220,7 +220,7 @@ class ControlPlane:
 
     def requests(self):
         """
-        What users have asked for so far: verb, URI, status. A watch stands here from its begin on.
+        What users have asked for so far: verb, URI, status. A watch stands here once it has ended.
         """
         found = {}
         with open(self.path("requests.log"), encoding="utf-8") as file:

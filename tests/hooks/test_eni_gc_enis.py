@@ -900,7 +900,7 @@ def bad_command_lines_are_refused():
         done = subprocess.run([PROGRAM, "enis", *words], capture_output=True, text=True)
         equal((done.returncode, done.stdout), (USAGE, ""), f"{words}: {done.stderr}")
         check("podsg-eni-gc: " in done.stderr, f"{words}: {done.stderr}")
-    for words in ([], ["no-such-command"], ["--version"]):
+    for words in ([], ["no-such-command"], ["--version", "host"]):
         equal(subprocess.run([PROGRAM, *words], capture_output=True).returncode, USAGE, words)
     for words in (["--help"], ["enis", "--help"], ["enis", "--cluster", "a", "--help"]):
         done = subprocess.run([PROGRAM, *words], capture_output=True, text=True)

@@ -3,23 +3,25 @@
 # tests/run: alone
 """
 The cache grows beyond what its control group may have, and the kernel kills it: pods resolve names
-meanwhile, and what follows does not go on dying of the cache that it was left.
+meanwhile, and what follows does not go on dying of the cache that it was left. Who starts it is
+told before.
 """
 
 import contextlib
 import itertools
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
 import threading
 import time
 
-from lab import memory_group, netns, tap
+from lab import daemon, memory_group, netns, tap
 from lab.memory_group import MemoryGroup
 from lab.node import Node, Service
-from lab.tap import check, note, wait_for
+from lab.tap import check, equal, note, wait_for
 from test_dns_death import BINARY, CLUSTER, EVERYWHERE, FLOOD, LOCAL, SOON, WEB, Far, World, dns
 
 MEBIBYTE = 1 << 20
@@ -27,6 +29,8 @@ ROOM = 24 * MEBIBYTE  # beyond what it has when it starts
 SETTLED = 3  # seconds
 NAMES = 20
 GROWTH = 240  # seconds at most; it is quicker than a tenth of that
+UNIT = os.path.join(daemon.ROOT, "packaging", "systemd", "podsg-dnscache.service")
+USUAL = None  # dns.memory is not written
 DATA = b"\xfa" + b"x" * 250
 
 
@@ -38,14 +42,15 @@ def large_answer(wire):
 
 
 class Limited(World):
-    """A daemon that believes to have 512 MiB, in a group that has less."""
+    """A daemon in a control group, which has less than dns.memory allows, or has not."""
 
-    def __init__(self, node, group):
+    def __init__(self, node, group, memory="512MiB"):
         super().__init__(node)
+        memory = {} if memory == USUAL else {"memory": memory}
         self.write("podsg.yaml", json.dumps({
             "version": 1, "nftSync": {"branches": self.path("branches.json")},
             "dns": {"clusterServers": list(node.network.db), "listen": list(EVERYWHERE),
-                    "memory": "512MiB"}}))
+                    **memory}}))
         self.manager.before_exec = group.join
         self.group = group
 
@@ -96,9 +101,37 @@ class Asker:
                 self.longest = max(self.longest, time.monotonic() - began)
 
 
+def unit_limit():
+    """MiB that systemd gives the service, as it is installed."""
+    with open(UNIT, encoding="ascii") as file:
+        return int(re.search(r"^MemoryMax=(\d+)M$", file.read(), re.MULTILINE)[1])
+
+
 class Cases:
     def __init__(self, node):
         self.node = node
+
+    def warnings(self, group, memory):
+        """Of limits, said until it is ready."""
+        with Limited(self.node, group, memory) as world:
+            world.manager.start()
+            lines = world.manager.log_text().splitlines()
+        return [line for line in lines if "event=memory-limit-low" in line]
+
+    def told_of_a_low_limit(self):
+        """By both figures and the group's name, once; also of a limit of a group above its own."""
+        name = f"podsg-dns-limit-{os.getpid()}"
+        with MemoryGroup(name) as above, MemoryGroup(os.path.join(name, "own")) as own:
+            for limit, memory, is_told in (
+                    (unit_limit(), USUAL, False), (128, "64MiB", False), (128, "112MiB", False),
+                    (128, "113MiB", True), (128, "128MiB", True), (128, "1GiB", True)):
+                above.set_limit(limit * MEBIBYTE)
+                said = self.warnings(own, memory)
+                equal(len(said), int(is_told), f"warnings of {memory} below {limit} MiB: {said}")
+                if is_told:
+                    amount = memory.replace("1GiB", "1024MiB").replace("MiB", " MiB")
+                    for word in (f"dns.memory is {amount},", f"{name} ", f" {limit} MiB"):
+                        check(word in said[0], f"{said[0]} lacks {word}")
 
     def killed_for_memory(self):
         with MemoryGroup(f"podsg-dns-{os.getpid()}") as group, Limited(self.node, group) as world:
@@ -136,6 +169,7 @@ def main():
             Far(node.name("db"), network.db[0]) as far, Far(node.name("db"), network.db[1]) as six:
         far.fast = six.fast = large_answer
         cases = Cases(node)
+        program.case("a low limit is told of at the start", cases.told_of_a_low_limit)
         program.case("killed for its memory", cases.killed_for_memory)
     return program.finish()
 

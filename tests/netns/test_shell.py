@@ -21,7 +21,7 @@ import time
 from lab import daemon as daemons
 from lab import documents, listing, netns, tap
 from lab.bare import Bare
-from lab.daemon import BINARY, CONTROL, NODE_NAME, Daemon
+from lab.daemon import BINARY, BUILD, CONTROL, NODE_NAME, ROOT, Daemon
 from lab.node import Pod
 from lab.tap import PATIENCE, check, equal, wait_for
 
@@ -29,6 +29,8 @@ ALL = ["0.0.0.0/0", "::/0"]
 GROUP = "sg-0000000000000a001"
 POD = Pod("web", ("10.0.1.5", "2001:db8:0:1::5"), "strict", 5)
 STATUS_LINES = 24
+PROGRAMS = ("podsg-nft-sync", "podsgctl", "podsg-dnscache", "podsg-cni", "podsg-conflist",
+            "podsg-oci-hook", "podsg-eni-gc")
 LOG_LINE = re.compile(
     r'level=(error|warning|info|debug) event=[a-z-]+( [A-Za-z-]+=("([^"\\]|\\.)*"|[^\s"]*))*')
 
@@ -129,6 +131,20 @@ def command_lines(daemon):
         done = ctl(daemon, *words)
         equal(done.returncode, status, f"status of podsgctl {' '.join(words)}")
         check(done.stdout if status == 0 else done.stderr, f"{words}: nothing is said")
+
+
+def help_and_version(_daemon):
+    with open(os.path.join(ROOT, "VERSION"), encoding="ascii") as file:
+        version = file.read().strip()
+    for name in PROGRAMS:
+        said = {}
+        for option in ("--version", "--help"):
+            done = subprocess.run([os.path.join(BUILD, name), option], capture_output=True,
+                                  text=True, timeout=PATIENCE)
+            equal((done.returncode, done.stderr), (0, ""), f"{name} {option}")
+            said[option] = done.stdout
+        equal(said["--version"], f"{name} {version}\n", f"{name} --version")
+        check("--version" in said["--help"], f"{name} --help: {said['--help']}")
 
 
 def control_beside_a_broken_configuration(daemon):
@@ -359,6 +375,7 @@ STARTED = (
 FRESH = (
     ("configuration errors name file, line, key, value and rule", configuration_errors),
     ("bad command lines are status 2, no answer is 3", command_lines),
+    ("every program says its version, and how it is used", help_and_version),
     ("podsgctl asks the daemon also when the configuration is broken",
      control_beside_a_broken_configuration),
     ("--check is 0 for good documents and says what is wrong with others", check_finds),

@@ -1,13 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """This machine's file system with a layer above it that is thrown away, and a network of its own."""
 
+import contextlib
 import os
+import shutil
 import subprocess
 import tempfile
 
 from lab import netns
 
 KEPT = ("proc", "dev")  # shared with the machine
+
+
+@contextlib.contextmanager
+def unwritable(directory):
+    subprocess.run(["mount", "--bind", directory, directory], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def copy_into(root, paths):
+    """Below /packages; as they are called in there."""
+    place = root.inside("/packages")
+    os.makedirs(place, exist_ok=True)
+    return ["/packages/" + os.path.basename(shutil.copy(path, place)) for path in paths]
 
 
 class Root:
