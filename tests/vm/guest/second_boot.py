@@ -2,7 +2,6 @@
 """What the second boot makes of what the first one left, and what a purge leaves."""
 
 import json
-import os
 
 import system
 import world
