@@ -26,14 +26,12 @@ static unsigned kind_of(struct shard_entry entry)
 	return entry.state == SHARD_ENTRY_SUCCESS ? 0 : 1;
 }
 
-/* Too old to be served even as a stale one. now may be a moment before the answer came: every
- * worker looks at the clock for itself. */
+/* Too old to be served even as a stale one. */
 static bool is_gone(const struct shard *shard, uint64_t position, uint32_t now)
 {
 	const struct dns_answer *answer = ring_answer(shard, position);
-	int32_t age = (int32_t)dns_answer_age(answer, now);
 
-	return age > (int64_t)answer->lifetime + shard->keep_stale;
+	return dns_answer_age(answer, now) > (uint64_t)answer->lifetime + shard->keep_stale;
 }
 
 static void count_in(struct shard *shard, struct shard_entry entry)

@@ -11,6 +11,8 @@
 #include "dnscache/wire/query.h"
 #include "dnscache/wire/records.h"
 
+#define DNS_CLOCKS_APART 8 /* seconds that a worker may have stood still since it looked */
+
 enum dns_answer_kind {
 	DNS_KIND_SUCCESS,
 	DNS_KIND_DENIAL,  /* NXDOMAIN, or no data */
@@ -87,14 +89,17 @@ struct dns_answer *dns_answer_failure(enum dns_ede ede, const char *text, uint32
 /* Whether a block read from memory that outlived a process can be used at all. */
 bool dns_answer_sane(const struct dns_answer *answer, size_t room);
 
+/* Every worker looks at the clock for itself: now may be a moment before the answer came to another
+ * one. What seems to come from further ahead is a damaged one, and very old. */
 static inline uint32_t dns_answer_age(const struct dns_answer *answer, uint32_t now)
 {
-	return now - answer->born;
+	uint32_t age = now - answer->born;
+	return age <= UINT32_MAX - DNS_CLOCKS_APART ? age : 0;
 }
 
 static inline bool dns_answer_fresh(const struct dns_answer *answer, uint32_t now)
 {
-	return now - answer->born < answer->lifetime;
+	return dns_answer_age(answer, now) < answer->lifetime;
 }
 
 #endif

@@ -14,6 +14,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,6 +79,7 @@ struct flood {
 	struct packet unseen;
 	uint64_t random;
 	uint64_t sent, answered, lost, unseen_count;
+	uint64_t late; /* of the lost: answered all the same */
 	uint64_t rcodes[RCODES];
 	uint64_t histogram[64 * STEPS];
 	uint64_t began;
@@ -278,8 +280,10 @@ static void receive_some(struct flood *flood, struct port *port)
 	for (int i = 0; i < count; i++) {
 		struct slot *slot = &port->slots[bytes[i][1]];
 		if (messages[i].msg_len < HEADER || slot->sent == 0 ||
-		    slot->generation != bytes[i][0])
-			continue; /* late: it is counted as lost */
+		    slot->generation != bytes[i][0]) {
+			flood->late++;
+			continue;
+		}
 		note_latency(flood, time - slot->sent);
 		slot->sent = 0;
 		port->in_flight--;
@@ -355,6 +359,19 @@ static void wait_for_rest(struct flood *flood)
 	flood->lost += in_flight;
 }
 
+/* Of the lost, those whose answers found no room in our own queues. */
+static unsigned long long dropped(const struct flood *flood)
+{
+	unsigned long long drops = 0;
+	for (unsigned i = 0; i < flood->options.sockets; i++) {
+		uint32_t memory[SK_MEMINFO_VARS] = {0};
+		socklen_t size = sizeof(memory);
+		if (getsockopt(flood->ports[i].fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0)
+			drops += memory[SK_MEMINFO_DROPS];
+	}
+	return drops;
+}
+
 static double percentile(const struct flood *flood, double share)
 {
 	uint64_t rank = (uint64_t)(share / 100 * (double)flood->answered), seen = 0;
@@ -366,10 +383,11 @@ static double percentile(const struct flood *flood, double share)
 
 static void report(const struct flood *flood, double seconds)
 {
-	printf("{\"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"seconds\": %.6f, "
-	       "\"rcodes\": {",
+	printf("{\"sent\": %llu, \"answered\": %llu, \"lost\": %llu, \"late\": %llu, "
+	       "\"dropped\": %llu, \"seconds\": %.6f, \"rcodes\": {",
 	       (unsigned long long)flood->sent, (unsigned long long)flood->answered,
-	       (unsigned long long)flood->lost, seconds);
+	       (unsigned long long)flood->lost, (unsigned long long)flood->late, dropped(flood),
+	       seconds);
 	const char *between = "";
 	for (unsigned i = 0; i < RCODES; i++)
 		if (flood->rcodes[i] > 0) {

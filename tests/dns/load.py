@@ -36,6 +36,12 @@ def flood(directory, server, port, seconds, rate, unseen=0, prefix=()):
         process.wait()
 
 
+def lost(report):
+    """Queries that were not answered, not even late. What found no room in the flood's own queues
+    was."""
+    return report["lost"] - report["late"] - report["dropped"]
+
+
 class Prober:
     """Context manager: asks every 5 ms for what is in the cache, over a connected socket that is
     its own from then on."""

@@ -265,19 +265,11 @@ class Daemon:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=err, preexec_fn=self.preexec)
         wait_for(self._runs, "podsg-dnscache runs", timeout=30)
-        wait_for(self._has_page, "the page of its metrics is open", timeout=30)
 
     def _runs(self):
         if self.process.poll() is not None:
             raise tap.Failure(f"podsg-dnscache ended at once:\n{self.said}")
         return os.path.exists(self.path("pid"))
-
-    def _has_page(self):
-        """It is opened a little later."""
-        with contextlib.suppress(OSError):
-            socket.create_connection((address(1), PORT + 10000), timeout=1).close()
-            return True
-        return False
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """podsg-dnscache under clients that want too much, upstreams that give nothing, and garbage."""
 
+import collections
 import contextlib
 import multiprocessing
 import os
@@ -18,7 +19,7 @@ import place
 from place import check, dns, query
 from lab import tap
 from lab.tap import equal, wait_for
-from upstream import Gate, plain_answer, says
+from upstream import Gate, plain_answer, says, silent
 
 TC = dns.flags.TC
 COOKIE = 10
@@ -29,7 +30,7 @@ MEMORY = 44  # MiB
 NAMES = int(os.environ.get("PODSG_DNS_NAMES", 300_000))
 PACKETS = int(os.environ.get("PODSG_DNS_PACKETS", 100_000))
 WINDOW = 250  # queries in flight of a flood: below what a socket's queue takes
-NOT_READY = 14
+NOT_READY, STALE = 14, 3  # EDE
 CROWD = 20000
 WAITING = 8192  # queries that wait in one worker
 OVERLOAD = (5000, 4)  # queries a second, seconds
@@ -278,6 +279,25 @@ class Loaded:
         check(self.daemon.metric("podsg_dns_overloaded_total") > 0, "not counted")
         check(self.daemon.rss() < MEMORY, f"{self.daemon.rss():.1f} MiB of {MEMORY}")
 
+    def ask_from_everywhere(self, wire, then=lambda: None):
+        """Replies to as many as CROWD; then: what is done when all are sent. And MiB meanwhile."""
+        replies = []
+        with contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(self.client.socket()) for _ in range(CROWD // 100)]
+            for made in sockets:
+                for i in range(100):
+                    made.send(wire)
+                    if i % 50 == 49:
+                        time.sleep(0.001)
+            most = self.daemon.rss()
+            then()
+            for made in sockets:
+                made.settimeout(6)
+                with contextlib.suppress(TimeoutError):
+                    for _ in range(100):
+                        replies.append(made.recv(512))
+        return replies, most
+
     def crowd(self):
         """More queries for one name than may wait: the rest is told at once, all are answered."""
         self.up.fast = None
@@ -288,36 +308,35 @@ class Loaded:
         overloaded = self.daemon.metric("podsg_dns_overloaded_total")
         timeouts = self.daemon.metric("podsg_dns_upstream_timeouts_total")
         drops = self.queue_drops()
-        rcodes, refusal = [], None
-        with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(self.client.socket()) for _ in range(CROWD // 100)]
-            for made in sockets:
-                for i in range(100):
-                    made.send(wire)
-                    if i % 50 == 49:
-                        time.sleep(0.001)
-            most = self.daemon.rss()
-            gate.open()
-            for made in sockets:
-                made.settimeout(6)
-                with contextlib.suppress(TimeoutError):
-                    for _ in range(100):
-                        answer = made.recv(512)
-                        rcodes.append(answer[3] & 15)
-                        refusal = answer if answer[3] & 15 else refusal
+        replies, most = self.ask_from_everywhere(wire, gate.open)
         self.up.fast = plain_answer
-        counts = {rcode: rcodes.count(rcode) for rcode in set(rcodes)}
-        tap.note(f"{CROWD} queries for one name: rcodes {counts}, {most:.1f} MiB")
+        counts = collections.Counter(reply[3] & 15 for reply in replies)
+        tap.note(f"{CROWD} queries for one name: rcodes {dict(counts)}, {most:.1f} MiB")
         check(set(counts) == {0, 2}, f"rcodes {counts}")
+        refusal = next(reply for reply in replies if reply[3] & 15)
         equal(place.Answer(refusal, 0).ede, [NOT_READY], "EDE of who may not wait")
         dropped = self.queue_drops() - drops
-        check(len(rcodes) + dropped > CROWD * 0.99,
-              f"{len(rcodes)} of {CROWD} answered, {dropped} dropped by the kernel")
+        check(len(replies) + dropped > CROWD * 0.99,
+              f"{len(replies)} of {CROWD} answered, {dropped} dropped by the kernel")
         check(counts[0] <= WAITING * 2, f"{counts[0]} waited")
         equal(self.daemon.metric("podsg_dns_overloaded_total") - overloaded, counts[2], "counted")
         timeouts = self.daemon.metric("podsg_dns_upstream_timeouts_total") - timeouts
         check(len(self.up.questions(name)) <= 2 + timeouts, "one question a worker")
         check(most < MEMORY, f"{most:.1f} MiB of {MEMORY}")
+
+    def crowd_for_what_is_stale(self):
+        """Who finds no room to wait is told what there is."""
+        self.up.fast = None
+        self.up.on("crowd.stale", says("@ 1 A 192.0.2.1"), silent())
+        self.client.ask("crowd.stale")
+        time.sleep(1.1)
+        overloaded = self.daemon.metric("podsg_dns_overloaded_total")
+        replies, _ = self.ask_from_everywhere(query("crowd.stale").to_wire())
+        self.up.fast = plain_answer
+        check(self.daemon.metric("podsg_dns_overloaded_total") > overloaded, "all found room")
+        answers = {(*answer.data, *answer.ede)
+                   for answer in (place.Answer(reply, 0) for reply in set(replies))}
+        equal(answers, {("192.0.2.1", STALE)}, "answers")
 
     def stands_still(self):
         """More comes than a queue holds: the kernel's count is on the page."""
@@ -359,6 +378,8 @@ def main():
             program.case("mutated streams", cases.mutated_over_tcp)
         corefile += place.block("silent.test", "cache 3600",
                                 f"forward . {place.address(6)}:{place.PORT}")
+        corefile += place.block("stale", "cache {", "serve_stale 1h verify 1m", "}",
+                                f"forward . {up.place}")
         with place.running(program, corefile, workers=2, program=place.PLAIN,
                            config=f"clientOutstanding: 65536, memory: {MEMORY}MiB") as daemon:
             cases = Loaded(up, daemon)
@@ -366,6 +387,8 @@ def main():
             program.case("and everything is well when it answers", cases.recovers)
             program.case("what finds a queue full is counted", cases.stands_still)
             program.case(f"{CROWD} queries wait for one name", cases.crowd)
+            program.case(f"{CROWD} queries for one name that is stale",
+                         cases.crowd_for_what_is_stale)
             program.case(f"{NAMES} names stay below `memory`", cases.many_names)
     return program.finish()
 

@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -233,6 +234,34 @@ def stuck_for_good(up):
         daemon.directory.cleanup()
 
 
+def there_when_ready(up):
+    """There is no room in the manager's queue but for what goes to its store: the daemon comes no
+    further than to saying that it is ready."""
+    daemon = place.Daemon(place.block(".", f"forward . {up.place}"))
+    told = ("a former cache goes", "cache", "udp", "tcp")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as queue, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        queue.bind(daemon.path("notify"))
+        queue.settimeout(place.PATIENCE)
+        other.setblocking(False)
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                other.sendto(b"STATUS=another", daemon.path("notify"))
+                filled += 1
+        for _ in told:
+            queue.recv(64)
+        daemon.preexec = lambda: os.environ.update(NOTIFY_SOCKET=daemon.path("notify"))
+        with daemon:
+            place.Client(port=place.PORT + 10000).connect().close()
+            for _ in range(filled - len(told)):
+                queue.recv(64)
+            said = [queue.recv(4096) for _ in (*told, "ready")]
+            check(all(b"FDSTORE" in message for message in said[:-1]), said)
+            equal(said[-1], b"READY=1", "what it waited for to say")
+            queue.close()
+
+
 def legacy(up):
     corefile = place.block(".", "cache", f"forward . {up.place}")
     with place.Daemon(corefile, options=["--legacy-metrics"]) as daemon:
@@ -286,6 +315,7 @@ def main():
             for name, function in CASES:
                 program.case(name, function, Case(up, daemon))
         program.case("a worker that never comes back ends the process", stuck_for_good, up)
+        program.case("the pages are there when it says that it is ready", there_when_ready, up)
         program.case("the oldest names of metrics, if wanted", legacy, up)
         program.case("a slow scraper keeps nobody", slow_scraper, up)
     return program.finish()

@@ -106,7 +106,15 @@ class Case:
         own = self.client.ask("four.dns64", "AAAA", dnssec=True,
                               flags=dns.flags.RD | dns.flags.CD)
         equal(own.data, [], "for who validates by himself")
-        equal(self.daemon.metric("coredns_dns64_requests_translated_total"), 1, "counted")
+
+    def dns64_by_family(self):
+        """Each has its own answer, whoever has asked before."""
+        self.up.on("four.dns64six", denies(300, 300, rcode="NOERROR"), kind="AAAA")
+        self.up.on("four.dns64six", says("@ 200 A 192.0.2.33"), kind="A")
+        six = place.Client("::1")
+        for _ in range(2):
+            equal(self.client.ask("four.dns64six", "AAAA").data, [], "for who comes by IPv4")
+            equal(six.ask("four.dns64six", "AAAA").data, ["64:ff9b::c000:221"], "by IPv6")
 
     def loadbalance(self):
         addresses = [f"192.0.2.{i}" for i in range(1, 5)]
@@ -209,6 +217,7 @@ CASES = (
     ("hosts answers PTR", Case.hosts_reverse),
     ("hosts is read again when it changes", Case.hosts_reload),
     ("dns64 makes AAAA from A where there is none", Case.dns64),
+    ("dns64 is for clients that come by IPv6, unless it says otherwise", Case.dns64_by_family),
     ("loadbalance turns addresses, behind their alias", Case.loadbalance),
     ("without it the order is upstream's", Case.unbalanced),
     ("log has CoreDNS's common format", Case.log_common),
@@ -247,6 +256,7 @@ def corefile(up, hosts):
                       f"hosts {hosts} {{", "192.0.2.77 inline.hosted.test", "reload 1s",
                       "fallthrough", "}", forward)
         + place.block("dns64", "cache 300", "dns64 {", "allow_ipv4", "}", forward)
+        + place.block("dns64six", "cache 300", "dns64", forward, bind=f"{place.address(1)} ::1")
         + place.block("balanced", "cache 300", "loadbalance", forward)
         + place.block("logged", "cache 300", "log", forward)
         + place.block("formatted", 'log . "{type} {name} said {rcode} by {proto}"', forward)
@@ -265,6 +275,8 @@ def main():
         daemon.write("Corefile", corefile(up, daemon.path("hosts")))
         with place.running(program, daemon):
             place.together(program, CASES, Case(up, daemon))
+            program.case("what dns64 has made is counted", equal,
+                         daemon.metric("coredns_dns64_requests_translated_total"), 2, "counted")
     return program.finish()
 
 

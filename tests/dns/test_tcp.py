@@ -279,6 +279,24 @@ def out_of_files(up):
         equal(daemon.client.ask("files.test", tcp=True).data, ["192.0.2.1"], "over TCP")
 
 
+def crowded(up):
+    """Of few connections most are taken: those that rest end long before `timeouts idle`, until
+    there is room again."""
+    corefile = place.block(".", "cache", "timeouts {", "idle 10m", "}", f"forward . {up.place}")
+    with place.Daemon(corefile, preexec=few_files) as daemon, contextlib.ExitStack() as stack:
+        wire = place.framed(query("crowded.test").to_wire())
+        for _ in range(FEW_FILES * 9 // 20):
+            connection = stack.enter_context(daemon.client.connect())
+            connection.sendall(wire)
+            place.receive_framed(connection)
+
+        def count():
+            return daemon.metric("podsg_dns_tcp_connections")
+        wait_for(lambda: count() <= FEW_FILES * 3 // 8, "connections end", timeout=place.PATIENCE)
+        time.sleep(3)
+        check(count() >= FEW_FILES // 4, f"only {count():g} of them are left")
+
+
 CASES = (
     ("answers come in the order they are had", Case.out_of_order),
     ("a query may come byte by byte", Case.byte_by_byte),
@@ -319,6 +337,7 @@ def main():
         with place.running(program, corefile(up), config=config) as daemon:
             place.together(program, CASES, Case(up, daemon))
         program.case("without descriptors left, all else goes on", out_of_files, up)
+        program.case("idle connections end sooner where they are many", crowded, up)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         check(hard > CONNECTIONS + 500, f"{hard} descriptors are too few for these tests")

@@ -236,11 +236,14 @@ class Case:
         with self.client.socket() as made:
             for wire in wires:
                 made.send(wire)
-            rcodes = [place.Answer(made.recv(4096), 0).rcode for _ in wires[2:]]
-            equal(rcodes, ["SERVFAIL"] * 4, "rcodes with max_concurrent 2")
+            refused = [place.Answer(made.recv(4096), 0) for _ in wires[2:]]
+            equal([(answer.rcode, answer.ede) for answer in refused], [("SERVFAIL", [14])] * 4,
+                  "answers with max_concurrent 2")
             gate.open()
             rcodes = [place.Answer(made.recv(4096), 0).rcode for _ in wires[:2]]
             equal(rcodes, ["NOERROR"] * 2, "rcodes of the two")
+        for wire in wires[2:]:
+            equal(place.Answer(self.client.send(wire), 0).rcode, "NOERROR", "what was refused, now")
 
     def loop(self):
         """A server that sends everything back here, and stops to."""

@@ -245,6 +245,31 @@ static void a_block_that_memory_has_changed_is_not_believed(void **state)
 	assert_true(refused > 100);
 }
 
+/* Each worker looks at the clock for itself: what another one has just put into the cache may have
+ * come a moment after this one's. */
+static void an_answer_that_comes_from_a_moment_ahead_is_new(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *sentence;
+		uint32_t now, age;
+		bool fresh;
+	} moments[] = {
+		{"as it comes", 1000, 0, true},
+		{"by a clock that is behind", 999, 0, true},
+		{"by one that stood still for a while", 992, 0, true},
+		{"a second later", 1001, 1, true},
+		{"at the end of its time", 1060, 60, false},
+		{"in memory that somebody has changed", 900, UINT32_MAX - 99, false},
+	};
+	const struct dns_answer answer = {.born = 1000, .lifetime = 60};
+	for (size_t i = 0; i < COUNT(moments); i++) {
+		if (dns_answer_age(&answer, moments[i].now) != moments[i].age ||
+		    dns_answer_fresh(&answer, moments[i].now) != moments[i].fresh)
+			fail_msg("%s", moments[i].sentence);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +280,7 @@ int main(void)
 		cmocka_unit_test(what_becomes_too_long_is_refused),
 		cmocka_unit_test(only_answers_that_can_turn_are_marked),
 		cmocka_unit_test(a_block_that_memory_has_changed_is_not_believed),
+		cmocka_unit_test(an_answer_that_comes_from_a_moment_ahead_is_new),
 	};
 
 	return cmocka_run_group_tests(tests, open_arena, close_arena);
