@@ -112,8 +112,8 @@ static int sync_directory(const char *path)
 	return ret;
 }
 
-int file_replace_synced(const char *path, const char *text, size_t length, mode_t mode,
-                        struct error *err)
+int file_replace_whole(const char *path, const char *text, size_t length, mode_t mode,
+                       struct error *err)
 {
 	char temporary[PATH_MAX];
 	int ret = temporary_path(path, ".XXXXXX", temporary);
@@ -128,7 +128,16 @@ int file_replace_synced(const char *path, const char *text, size_t length, mode_
 	if (ret == 0 && fsync(fd) < 0)
 		ret = -errno;
 	ret = put_in_place(fd, temporary, path, ret);
-	if (ret == 0)
-		ret = sync_directory(path);
+	return ret < 0 ? refuse(err, ret, path) : 0;
+}
+
+int file_replace_synced(const char *path, const char *text, size_t length, mode_t mode,
+                        struct error *err)
+{
+	int ret = file_replace_whole(path, text, length, mode, err);
+
+	if (ret < 0)
+		return ret;
+	ret = sync_directory(path);
 	return ret < 0 ? refuse(err, ret, path) : 0;
 }

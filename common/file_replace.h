@@ -17,10 +17,14 @@ int file_replace(const char *path, const char *text, size_t length, mode_t mode,
                  const struct timespec *times, struct error *err);
 
 /*
- * The same for what must outlive a power cut: the file is synced, then its directory. The dotfile
- * beside has a name of its own, so that two writers of one file do not meet in it; a writer that is
- * killed leaves it behind.
+ * The same for what must be whole even behind a power cut, which may take it back: the file is
+ * synced before it is renamed. The dotfile beside has a name of its own, so that two writers of one
+ * file do not meet in it; a writer that is killed leaves it behind.
  */
+int file_replace_whole(const char *path, const char *text, size_t length, mode_t mode,
+                       struct error *err);
+
+/* The same for what must outlive a power cut: the directory is synced, too. */
 int file_replace_synced(const char *path, const char *text, size_t length, mode_t mode,
                         struct error *err);
 

@@ -19,7 +19,8 @@
 #define LOCK_PAUSE 2000000 /* nanoseconds between two attempts */
 #define WRITING_MAX 600    /* seconds: who writes a page for longer is dead */
 #define PAGE 4096          /* bytes: what the kernel takes, and a disk keeps, as a whole */
-#define FILE_CLOCK_LAG 1   /* seconds; a file's time lags behind the clock by a tick */
+#define READ_TRIES 3
+#define FILE_CLOCK_LAG 1 /* seconds; a file's time lags behind the clock by a tick */
 #define SWEPT_MAX (2 * JOURNAL_FILES_MAX)
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 #define SUFFIX ".json"
@@ -81,7 +82,7 @@ static int write_new(const char *directory, const struct attachment *attachment,
 {
 	struct timespec times[2];
 	make_directory(directory);
-	int r = file_replace_synced(path, text, strlen(text), 0600, err);
+	int r = file_replace_whole(path, text, strlen(text), 0600, err);
 	modification_time(attachment, times);
 	if (r == 0 && milliseconds_of(&times[1]) == attachment->created)
 		(void)utimensat(AT_FDCWD, path, times, 0);
@@ -144,7 +145,7 @@ int journal_update(const char *directory, const struct attachment *attachment, s
 	return r;
 }
 
-static int read_path(const char *path, struct attachment *ret, struct error *err)
+static int read_once(const char *path, struct attachment *ret, struct error *err)
 {
 	char *text = NULL;
 	size_t length = 0;
@@ -152,6 +153,19 @@ static int read_path(const char *path, struct attachment *ret, struct error *err
 	if (r == 0)
 		r = attachment_parse(path, text, length, ret, err);
 	free(text);
+	return r;
+}
+
+/* Who reads amid an update may get half of each text, which is none (seen on ext4 and tmpfs, less
+ * than once in a thousand): it is over in a microsecond. */
+static int read_path(const char *path, struct attachment *ret, struct error *err)
+{
+	struct error broken = {0};
+	int r = -EBADMSG;
+	for (int attempt = 0; r == -EBADMSG && attempt < READ_TRIES; attempt++)
+		r = read_once(path, ret, &broken);
+	if (r < 0 && err && err->code == 0)
+		*err = broken;
 	return r;
 }
 

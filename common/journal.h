@@ -8,8 +8,8 @@
  * and removed when nothing of the sandbox is left, so that it knows what the API server, the
  * runtime and the CNI's own result may have forgotten.
  *
- * A new file is written beside, synced, renamed into place, and the directory is synced. Later on
- * only its state changes, in place and not synced: what a power cut takes back is of an older boot.
+ * A new file is written beside, synced, and renamed into place. Later on only its state changes, in
+ * place. Neither the rename nor that is synced: what a power cut takes back is of an older boot.
  * A file that cannot be read is nobody's: it is reported, never guessed at and never deleted by a
  * reader.
  */

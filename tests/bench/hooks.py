@@ -2,6 +2,7 @@
 """What podsg-cni adds to a pod's start and end, beside containernetworking-plugins."""
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -21,6 +22,8 @@ from measure import Row, judged, median, percentile, quartiles  # noqa: E402
 
 ROUNDS = 100
 NEIGHBOURS = 60  # pods that the node has besides
+MORE_ROUNDS = 30  # of what has no target
+TRACKED = 1000
 ATTACHED = 100
 SHARE = 1 / 3
 WAIT_LIMIT = 20.0  # milliseconds
@@ -28,6 +31,7 @@ OTHERS = ({"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}},
           {"type": "bandwidth", "ingressRate": 100000000, "ingressBurst": 8000000})
 COMMANDS = ("ADD", "DEL", "VERSION")  # the last one is a start and an end
 TARGETS = ("ADD", "DEL")
+BRANCH = {"vlan": 99, "address": "10.0.3.9"}
 FLOOR = "nothing"
 GROUP = "sg-0123456789abcdef0"
 
@@ -73,23 +77,46 @@ class Stopwatch:
         return self.run(self.nothing, {}, {})
 
 
-def whole_life(stopwatch, chain, samples):
-    """The pod's first plugin is not measured: it makes the interface."""
+@contextlib.contextmanager
+def begun(chain):
+    """A sandbox and the result of the chain's first plugin, which makes the interface."""
     sandbox = pods.Sandbox("a/measured", "u").create()
     first = chain.plugins[0]
     previous = json.loads(chain.call(first, chain.environment("ADD", sandbox), chain.conf(first)))
-    for command, plugins in (("ADD", chain.plugins[1:]), ("DEL", chain.plugins[:0:-1]),
-                             ("VERSION", chain.plugins[1:])):
-        for plugin in plugins:
-            samples[command][plugin["type"]].append(
-                stopwatch.time(chain, plugin, command, sandbox, previous))
-        samples[command][FLOOR].append(stopwatch.floor())
+    yield sandbox, previous
     chain.call(first, chain.environment("DEL", sandbox), chain.conf(first, previous))
     sandbox.destroy()
 
 
+def whole_life(stopwatch, chain, samples):
+    """The pod's first plugin is not measured."""
+    with begun(chain) as (sandbox, previous):
+        for command, plugins in (("ADD", chain.plugins[1:]), ("DEL", chain.plugins[:0:-1]),
+                                 ("VERSION", chain.plugins[1:])):
+            for plugin in plugins:
+                samples[command][plugin["type"]].append(
+                    stopwatch.time(chain, plugin, command, sandbox, previous))
+            samples[command][FLOOR].append(stopwatch.floor())
+
+
+def own_life(stopwatch, chain, samples):
+    with begun(chain) as (sandbox, previous):
+        stopwatch.time(chain, chain.ours(), "ADD", sandbox, previous)
+        samples.append(stopwatch.time(chain, chain.ours(), "DEL", sandbox, previous))
+
+
+def track_connections(setting):
+    """Those of pods that live; conntrack reads them from a file."""
+    path = setting.path("connections")
+    with open(path, "w", encoding="ascii") as file:
+        for number in range(TRACKED):
+            file.write(f"-I -p tcp -s 10.0.2.{number % NEIGHBOURS + 1} -d 203.0.113.1 --sport "
+                       f"{2000 + number} --dport 443 --state ESTABLISHED --timeout 3600\n")
+    netns.run(["conntrack", "-R", path])
+
+
 def without_waiting(programs):
-    """{command: {plugin: samples}}"""
+    """{command: {plugin: samples}}, and samples of DEL {in which case: samples}"""
     with Setting(tag="b") as setting:
         neighbours = setting.aws("standard")
         for number in range(1, NEIGHBOURS + 1):
@@ -98,15 +125,23 @@ def without_waiting(programs):
         ptp = {"type": "ptp", "ipMasq": False, "ipam": {
             "type": "host-local", "dataDir": setting.path("leases"), "subnet": "10.22.0.0/24"}}
         chain = setting.chain(ptp, *OTHERS)
+        setting.ipamd.put("a/measured", uid="u", **BRANCH)
         samples = {command: collections.defaultdict(list) for command in COMMANDS}
+        branch, tracked = [], []
         setting.daemon.stop()
         stopwatch = Stopwatch(programs, setting)
         # Entered once: to enter it is not the plugins' time.
         with netns.entered(setting.node):
-            chain.node = None
+            chain.node = neighbours.node = None
             for _ in range(ROUNDS):
                 whole_life(stopwatch, chain, samples)
-        return samples
+            for _ in range(MORE_ROUNDS):
+                own_life(stopwatch, neighbours, branch)
+            track_connections(setting)
+            for _ in range(MORE_ROUNDS):
+                own_life(stopwatch, chain, tracked)
+        return samples, {"of a pod with a branch interface": branch,
+                         f"while {TRACKED:,} connections are tracked": tracked}
 
 
 def timed(chain, plugin, env, conf):
@@ -159,10 +194,20 @@ def rows_of(command, samples, column, what):
                   noise=f"{len(found)}; {quartiles(found, ' ms')}")
 
 
+def more_rows(found, column, what):
+    for case, samples in found.items():
+        taken = [getattr(sample, column) for sample in samples]
+        yield Row(f"DEL by podsg-cni {case}, {what}", said(taken),
+                  noise=f"{len(taken)}; {quartiles(taken, ' ms')}")
+
+
 def measure(programs, table):
-    samples = without_waiting(programs)
-    rows = [row for column, what in (("wall", "time"), ("cpu", "CPU")) for command in COMMANDS
-            for row in rows_of(command, samples, column, what)]
+    samples, more = without_waiting(programs)
+    rows = []
+    for column, what in (("wall", "time"), ("cpu", "CPU")):
+        for command in COMMANDS:
+            rows += rows_of(command, samples, column, what)
+        rows += more_rows(more, column, what)
     plain = median([sample.wall for sample in samples["ADD"]["podsg-cni"]])
     waits = [max(0.0, took - plain) for took in with_the_daemon()]
     rows.append(judged("ADD's wait for podsg-nft-sync, p99", percentile(waits, 99),

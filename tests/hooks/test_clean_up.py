@@ -704,6 +704,24 @@ def tracked(node, family="ipv4"):
                   for line in lines if "dport=" in line)
 
 
+def count_entries(node):
+    return int(netns.run(["conntrack", "-C"], name=node.name).stdout)
+
+
+def crowd(node):
+    """So many entries of others that the kernel is asked for ours, instead of for all."""
+    with open("/proc/sys/net/netfilter/nf_conntrack_buckets", encoding="ascii") as file:
+        count = int(file.read()) // 20 + 1
+    path = os.path.join(node.directory, "crowd")
+    with open(path, "w", encoding="ascii") as file:
+        for number in range(count):
+            address = f"10.{77 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+            file.write(f"-I -p tcp -s {address} -d 10.8.0.1 --sport 1 --dport 443 "
+                       "--state ESTABLISHED --timeout 3600\n")
+    netns.run(["conntrack", "-R", path], name=node.name)
+    return count
+
+
 def track(node):
     netns.nft(node.name, "table ip t { chain o { type nat hook output priority -100; "
               "ip daddr 10.9.0.9 dnat to 10.0.0.5; ip daddr 10.9.0.8 dnat to 10.0.0.6; }; "
@@ -720,14 +738,17 @@ def track(node):
 
 @case
 def conntrack_forgets_the_address_in_every_place_and_no_other():
-    for address, rest in (("10.0.0.5", "678"), ("10.0.0.6", "1234"), ("10.0.0.9", "12345678")):
+    cases = (("10.0.0.5", "678"), ("10.0.0.6", "1234"), ("10.0.0.9", "12345678"))
+    for (address, rest), crowded in itertools.product(cases, (False, True)):
         with Node() as node:
             track(node)
+            others = crowd(node) if crowded else 0
             gone = Pod(mode="standard", address=address)
             dry = node.clean(gone.attachment(), dry=True)
             tap.equal(len(tracked(node)), 8, "entries after a dry run")
             outcome = node.clean(gone.attachment())
             tap.equal(tracked(node), list(rest), "what is left")
+            tap.equal(count_entries(node), others + len(rest), "entries in all")
             expected = [f"{8 - len(rest)} conntrack entries of {address}"]
             tap.equal(outcome.removed, expected if len(rest) < 8 else [], "what it says")
             tap.equal(dry.removed, outcome.removed, "what a dry run says")
@@ -775,11 +796,11 @@ def conntrack_forgets_many_thousands():
             for port in range(1, 20001):
                 with contextlib.suppress(ConnectionRefusedError):
                     sender.sendto(b"x", ("127.0.0.1", port))
-        count = int(netns.run(["conntrack", "-C"], name=node.name).stdout)
+        count = count_entries(node)
         tap.check(count > 10000, f"only {count} entries")
         outcome = node.clean(Pod(mode="standard").attachment())
         tap.note(f"{count} entries: {outcome.microseconds / 1000:.0f} ms")
-        tap.equal(int(netns.run(["conntrack", "-C"], name=node.name).stdout), 0, "entries left")
+        tap.equal(count_entries(node), 0, "entries left")
 
 
 @case

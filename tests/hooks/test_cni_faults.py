@@ -336,6 +336,22 @@ def broken_entries():
             chain.stop(stays.sandbox)
 
 
+def a_read_amid_an_update():
+    """A state changes in place: who reads meanwhile, without the lock, may get half of each."""
+    with Setting() as setting:
+        chain = setting.aws()
+        gone, stays = start_pair(setting, chain, "strict", address="10.0.1.3")
+        path = next(os.path.join(setting.journal, name) for name in os.listdir(setting.journal)
+                    if name.startswith(gone.sandbox.id))
+        gone.sandbox.destroy()
+        setting.ipamd.remove(gone.sandbox.pod)
+        chain.prefix = ["strace", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=read", "-e",
+                        "inject=read:poke_exit=@arg2=7a7a7a7a:when=1"]
+        chain.delete(gone.sandbox, previous=False, CNI_NETNS="", **TRACED)
+        check("journal-not-read" not in chain.stderr, chain.stderr)
+        setting.compare([stays])
+
+
 def somebody_holds_the_lock():
     """DEL leaves its work to nft-sync, ADD is tried again; neither waits for ever."""
     with Setting(timeout="1s") as setting:
@@ -380,6 +396,7 @@ CASES = [
     ("a read-only disk", a_read_only_disk),
     ("no directory for the journal", no_journal_directory),
     ("broken entries in the journal", broken_entries),
+    ("a read of an entry amid its update", a_read_amid_an_update),
     ("somebody holds the journal's lock", somebody_holds_the_lock),
 ]
 

@@ -515,11 +515,35 @@ static void write_for_ever(int writer)
 	}
 }
 
-static void writers_that_are_killed_leave_a_whole_file(void **state)
+static void update_for_ever(int writer)
 {
+	static const enum attachment_state states[] = {ATTACHMENT_ADDING, ATTACHMENT_READY,
+	                                               ATTACHMENT_GONE};
 	struct attachment attachment = example_attachment();
+	for (unsigned i = (unsigned)writer;; i++) {
+		attachment.state = states[i % COUNT(states)];
+		if (journal_update(directory, &attachment, NULL) < 0)
+			_exit(1);
+	}
+}
+
+/* Amid an update it may not be readable at once. */
+static void assert_readable(int tries)
+{
+	struct attachment read;
+	struct error err = {0};
+	while (journal_read(directory, SANDBOX, "eth0", &read, &err) < 0) {
+		if (--tries == 0)
+			fail_msg("%s", err.text);
+		err = (struct error){0};
+		pause_for(1000);
+	}
+}
+
+static void kill_writers(void (*write_on)(int writer), int tries)
+{
+	const struct attachment attachment = example_attachment();
 	uint32_t seed = (uint32_t)time(NULL);
-	(void)state;
 	assert_int_equal(journal_write(directory, &attachment, NULL), 0);
 	for (int round = 0; round < 40; round++) {
 		pid_t writers[2];
@@ -527,12 +551,10 @@ static void writers_that_are_killed_leave_a_whole_file(void **state)
 			writers[i] = fork();
 			assert_true(writers[i] >= 0);
 			if (writers[i] == 0)
-				write_for_ever(i);
+				write_on(i);
 		}
 		for (int i = 0; i < 20; i++) {
-			struct error err = {0};
-			if (journal_read(directory, SANDBOX, "eth0", &attachment, &err) < 0)
-				fail_msg("%s", err.text);
+			assert_readable(tries);
 			pause_for(next(&seed) % 500);
 		}
 		for (int i = 0; i < 2; i++) {
@@ -541,8 +563,79 @@ static void writers_that_are_killed_leave_a_whole_file(void **state)
 			assert_int_equal(waitpid(writers[i], &status, 0), writers[i]);
 			assert_true(WIFSIGNALED(status));
 		}
-		assert_int_equal(journal_read(directory, SANDBOX, "eth0", &attachment, NULL), 0);
+		assert_readable(1);
 	}
+}
+
+static void writers_that_are_killed_leave_a_whole_file(void **state)
+{
+	(void)state;
+	kill_writers(write_for_ever, 1);
+}
+
+static void updates_that_are_killed_leave_a_whole_file(void **state)
+{
+	(void)state;
+	kill_writers(update_for_ever, 1000);
+}
+
+/* What an update writes, as long as the longest of them. */
+static void update_text(const struct attachment *attachment, size_t size, char *ret)
+{
+	char *text = NULL;
+	assert_int_equal(attachment_text(attachment, &text, NULL), 0);
+	assert_true(strlen(text) <= size);
+	memset(ret, ' ', size);
+	memcpy(ret, text, strlen(text));
+	free(text);
+}
+
+/* Half of one text and half of the other: either is believed as a whole, or none. */
+static void assert_not_believed(const struct attachment *one, const struct attachment *other)
+{
+	char begin[2048];
+	char end[sizeof(begin)];
+	const size_t size = 1024;
+	update_text(one, size, begin);
+	update_text(other, size, end);
+	for (size_t cut = 0; cut <= size; cut++) {
+		char torn[sizeof(begin)];
+		struct attachment read;
+		memcpy(torn, begin, cut);
+		memcpy(torn + cut, end + cut, size - cut);
+		if (attachment_parse("torn", torn, size, &read, NULL) < 0)
+			continue;
+		/* Words for people: those of both may be mixed. */
+		memcpy(read.left, read.state == one->state ? one->left : other->left,
+		       sizeof(read.left));
+		assert_same(&read, read.state == one->state ? one : other);
+	}
+}
+
+static void an_update_that_is_torn_at_any_byte_is_not_believed(void **state)
+{
+	static const struct {
+		enum attachment_state state;
+		const char *left;
+	} texts[] = {
+		{ATTACHMENT_ADDING, ""},
+		{ATTACHMENT_READY, ""},
+		{ATTACHMENT_UNFILTERED, ""},
+		{ATTACHMENT_GONE, ""},
+		{ATTACHMENT_GONE, "the journal was locked"},
+		{ATTACHMENT_GONE, "link vlan.eth.3: Operation not permitted"},
+	};
+	struct attachment attachments[COUNT(texts)];
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		attachments[i] = example_attachment();
+		attachments[i].state = texts[i].state;
+		(void)snprintf(attachments[i].left, sizeof(attachments[i].left), "%s",
+		               texts[i].left);
+	}
+	for (size_t i = 0; i < COUNT(texts); i++)
+		for (size_t j = 0; j < COUNT(texts); j++)
+			assert_not_believed(&attachments[i], &attachments[j]);
 }
 
 /* In a mount namespace of its own; a process that may not have one ends with 77. */
@@ -660,6 +753,8 @@ int main(void)
 		IN_A_PLACE(a_walk_of_the_newer_ones_leaves_out_by_the_files_times),
 		IN_A_PLACE(a_stamp_is_never_given_twice),
 		IN_A_PLACE(writers_that_are_killed_leave_a_whole_file),
+		IN_A_PLACE(updates_that_are_killed_leave_a_whole_file),
+		cmocka_unit_test(an_update_that_is_torn_at_any_byte_is_not_believed),
 		IN_A_PLACE(full_and_read_only_disks_are_said),
 		IN_A_PLACE(a_write_that_is_cut_off_leaves_the_old_file),
 		cmocka_unit_test(the_boot_id_is_the_kernels),
