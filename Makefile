@@ -184,7 +184,7 @@ run-tests: all test-programs $(B)/asan/podsg-dnscache $(B)/asan/podsgctl $(B)/be
 	$(Q)tests/run
 check-unit: test-programs
 	$(Q)tests/run unit fuzz
-check-findings: $(B)/asan/podsgctl
+check-findings: all $(B)/asan/podsgctl
 	$(Q)tests/run check
 check-netns: all $(B)/bench/dns_flood
 	$(Q)tests/run netns

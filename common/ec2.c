@@ -10,7 +10,7 @@
 
 #define VERSION "2016-11-15"
 #define PAGE_SIZE "1000"
-#define PAGE_SIZE_ENTRIES "100" /* of a prefix list */
+#define PAGE_SIZE_SMALL "100" /* of what EC2 gives no more at once */
 #define PAGES_MAX 1000
 #define ENDPOINT_MAX 512
 #define TRIES_MAX 4         /* of one page */
@@ -265,8 +265,9 @@ static void describe_step(struct ec2_describe *describe)
 static void add_page_size(struct ec2_describe *describe)
 {
 	enum ec2_kind kind = ec2_items_kind(describe->items);
-	aws_form_add(&describe->form, "MaxResults",
-	             kind == EC2_PREFIX_LIST_ENTRIES ? PAGE_SIZE_ENTRIES : PAGE_SIZE);
+	bool small = kind == EC2_PREFIX_LIST_ENTRIES || kind == EC2_WHOLE_ENTRIES ||
+	             kind == EC2_PREFIX_LISTS || kind == EC2_ROUTE_TABLES;
+	aws_form_add(&describe->form, "MaxResults", small ? PAGE_SIZE_SMALL : PAGE_SIZE);
 }
 
 /* EC2 refuses a page size where things are asked for by name. */

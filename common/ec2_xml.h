@@ -24,6 +24,14 @@ enum ec2_kind {
 	EC2_GROUP_USES,
 	EC2_GROUP_VPCS, /* VPCs that a group is associated with beside its own */
 	EC2_INSTANCES,  /* by reservation */
+	/* What a whole VPC is judged by: addresses and rules, with owners, VPCs and tags. */
+	EC2_OWNED_GROUPS,
+	EC2_OWNED_INTERFACES,
+	EC2_PREFIX_LISTS,
+	EC2_WHOLE_ENTRIES, /* of a prefix list, as objects */
+	EC2_SUBNETS,
+	EC2_VPCS,
+	EC2_ROUTE_TABLES,
 	/* Not descriptions: they have no items, and are good when EC2 says that it is done. */
 	EC2_DELETE_INTERFACE,
 	EC2_DELETE_GROUP,

@@ -23,9 +23,7 @@ static bool is_dns(const struct field *metadata, const struct field *service_nam
 	return is_text(&namespace, DNS_NAMESPACE) && is_text(service_name, DNS_SERVICE);
 }
 
-/* A cluster's DNS may listen on other ports for its endpoints than the Service does, but its names
- * are the same; older ones have no names. The first one counts. */
-static void read_port(struct loader *loader, const struct field *element, void *context)
+void read_dns_port(struct loader *loader, const struct field *element, void *context)
 {
 	struct cluster_dns *dns = context;
 	const struct field name_field = field_member(element, "name");
@@ -111,7 +109,7 @@ void load_service(struct loader *loader, const struct field *object)
 	dns = new_dns(loader, object, DEFINES_SERVICE);
 	if (dns == NULL)
 		return;
-	read_elements(loader, &spec, "ports", read_port, dns);
+	read_elements(loader, &spec, "ports", read_dns_port, dns);
 	read_elements(loader, &spec, "clusterIPs", read_cluster_address, NULL);
 	if (loader->prefixes.count == 0 && single.value != NULL)
 		read_cluster_address(loader, &single, NULL);
@@ -131,7 +129,7 @@ void load_endpoint_slice(struct loader *loader, const struct field *object)
 	dns = new_dns(loader, object, DEFINES_ENDPOINT_SLICE);
 	if (dns == NULL)
 		return;
-	read_elements(loader, object, "ports", read_port, dns);
+	read_elements(loader, object, "ports", read_dns_port, dns);
 	read_elements(loader, object, "endpoints", read_endpoint, NULL);
 	keep(loader, dns);
 }

@@ -28,6 +28,12 @@ struct loader_list {
 	void (*load_document)(struct loader *loader, const struct field *document); /* or NULL */
 };
 
+/* A member that tells a document which is neither a list nor a Kubernetes object. */
+struct loader_part {
+	const char *name; /* NULL behind the last */
+	void (*load)(struct loader *loader, const struct field *document);
+};
+
 /* Recognised by kind and API group. */
 struct loader_kind {
 	const char *kind; /* NULL behind the last */
@@ -40,6 +46,7 @@ struct loader_reading {
 	const struct json_pick *picked_lists; /* the names of lists, and what is read of them */
 	const struct json_pick *picked_object;
 	const struct loader_list *lists;
+	const struct loader_part *parts; /* NULL: there are none */
 	const struct loader_kind *kinds;
 	bool quiet; /* what it does not know is not warned of */
 };
@@ -51,7 +58,7 @@ struct loader {
 	const struct loader_reading *reading;
 	const struct item *item;
 	const struct loader_kind *kind_loaded; /* of the Kubernetes object at hand */
-	const char *api_version; /* of an object that does not say; NULL: it has to */
+	const char *api_version;               /* of an object that does not say; NULL: it has to */
 	const char *kind;
 	struct vector groups;
 	struct vector interfaces;
@@ -157,6 +164,10 @@ void load_cninode(struct loader *loader, const struct field *cninode);
 void load_policy(struct loader *loader, const struct field *policy);
 void load_service(struct loader *loader, const struct field *service);
 void load_endpoint_slice(struct loader *loader, const struct field *slice);
+/* For read_elements(), of struct cluster_dns: a cluster's DNS may listen on other ports for its
+ * endpoints than the Service does, but its names are the same; older ones have no names. The first
+ * one counts; 0: none so far. */
+void read_dns_port(struct loader *loader, const struct field *port, void *context);
 
 struct object_name {
 	const char *namespace; /* "default" where the document does not say, "" = not namespaced */
@@ -170,6 +181,11 @@ struct object_name read_object_name(struct loader *loader, const struct field *o
 void read_label_value(struct loader *loader, const struct field *field);
 /* metadata.labels */
 struct labels read_labels(struct loader *loader, const struct field *object);
+/* A LabelSelector; NULL: absent, or it failed. */
+struct selector *read_selector(struct loader *loader, const struct field *parent, const char *key);
+/* Likewise one that is a map of labels, as a Service's is. */
+struct selector *read_equality_selector(struct loader *loader, const struct field *parent,
+                                        const char *key);
 /* Element 0 of the annotation; NULL if it failed. */
 struct branch_eni *read_pod_eni(struct loader *loader, const struct field *annotation);
 

@@ -43,6 +43,19 @@ static bool load_lists(struct loader *loader, const struct field *document)
 	return any;
 }
 
+static bool load_parts(struct loader *loader, const struct field *document)
+{
+	bool any = false;
+
+	for (const struct loader_part *part = loader->reading->parts; part && part->name; part++) {
+		if (!field_member(document, part->name).value)
+			continue;
+		any = true;
+		part->load(loader, document);
+	}
+	return any;
+}
+
 static void load_object(struct loader *loader, const struct field *document)
 {
 	const struct field kind = field_member(document, "kind");
@@ -53,7 +66,7 @@ static void load_object(struct loader *loader, const struct field *document)
 		return;
 	else if (kind.value != NULL || loader->kind != NULL)
 		load_kubernetes(loader, document);
-	else if (!loader->reading->quiet)
+	else if (!load_parts(loader, document) && !loader->reading->quiet)
 		loader_warn(loader, document, "holds nothing that podsg reads, skipped");
 }
 

@@ -60,6 +60,11 @@ static struct outcome *outcome_of(const struct check_run *run, const struct chec
 	return &run->outcomes[i];
 }
 
+void check_skip(struct check_run *run, const struct check *check)
+{
+	outcome_of(run, check)->skipped = true;
+}
+
 void check_judged(struct check_run *run, const struct check *check)
 {
 	outcome_of(run, check)->judged++;

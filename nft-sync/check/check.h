@@ -67,6 +67,9 @@ struct check_run {
 int check_run_open(struct check_run *run, const struct facts *facts);
 void check_run_close(struct check_run *run);
 
+/* Nobody asks for this check. */
+void check_skip(struct check_run *run, const struct check *check);
+
 /* An object was looked at. */
 void check_judged(struct check_run *run, const struct check *check);
 
@@ -93,6 +96,24 @@ const char *severity_name(enum severity severity); /* "error", "warning", "info"
 #define NEEDS_POLICIES "kubectl get securitygrouppolicies -A -o json"
 #define NEEDS_TEMPLATES "kubectl get deployments,statefulsets,daemonsets,jobs,cronjobs -A -o json"
 
+extern const struct check_group check_load_balancers;
+extern const struct check_group check_mode;
+extern const struct check_group check_pod_groups;
+extern const struct check_group check_pods;
+extern const struct check_group check_policies;
+extern const struct check_group check_rule_quotas;
+extern const struct check_group check_references;
+extern const struct check_group check_rule_meanings;
+extern const struct check_group check_probes;
+extern const struct check_group check_dns;
+extern const struct check_group check_dns_node;
+extern const struct check_group check_capacity;
+extern const struct check_group check_max_pods;
+extern const struct check_group check_snat;
+extern const struct check_group check_network;
+extern const struct check_group check_control_plane;
+extern const struct check_group check_endpoint;
 extern const struct check_group check_teardown;
+extern const struct check_group check_node;
 
 #endif

@@ -9,14 +9,17 @@
 #include "common/file.h"
 #include "nft-sync/check/check_documents.h"
 
-static int note(struct check_documents *documents, const char *what, const struct error *why)
+int check_documents_note(struct check_documents *documents, const char *what, bool lacking,
+                         const struct error *why, struct error *err)
 {
-	struct unread *unread = vector_push(&documents->unread);
-	if (!unread)
-		return -ENOMEM;
-	unread->what = arena_strdup(documents->arena, what);
-	unread->why = arena_strdup(documents->arena, why->text);
-	return unread->what && unread->why ? 0 : -ENOMEM;
+	const struct unread unread = {.what = arena_strdup(documents->arena, what),
+	                              .why = arena_strdup(documents->arena, why->text),
+	                              .lacking = lacking};
+	struct unread *place = vector_push(&documents->unread);
+	if (!unread.what || !unread.why || !place)
+		return error_set(err, -ENOMEM, "no memory");
+	*place = unread;
+	return 0;
 }
 
 /* The model first: it warns of what nobody knows, and what it refuses is no fact. */
@@ -34,9 +37,7 @@ int check_documents_put(struct check_documents *documents, const char *name,
 		if (r < 0)
 			(void)model_remove(documents->facts->model, name, NULL);
 	}
-	if (r < 0 && note(documents, name, &refused) < 0)
-		return error_set(err, -ENOMEM, "no memory");
-	return 0;
+	return r < 0 ? check_documents_note(documents, name, false, &refused, err) : 0;
 }
 
 static int read_file(struct check_documents *documents, const char *path, struct error *err)
@@ -50,7 +51,7 @@ static int read_file(struct check_documents *documents, const char *path, struct
 		return error_set(err, r, "%s: expected a name ending in .json, .yaml or .yml",
 		                 path);
 	if (file_read(path, DOCUMENT_SIZE_MAX, &text, &length, &refused) < 0)
-		return note(documents, path, &refused);
+		return check_documents_note(documents, path, false, &refused, err);
 	r = check_documents_put(documents, path, format, text, length, err);
 	free(text);
 	return r;

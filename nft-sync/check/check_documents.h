@@ -17,6 +17,10 @@ int check_documents_put(struct check_documents *documents, const char *name,
                         enum document_format format, const char *text, size_t length,
                         struct error *err);
 
+/* What could not be read: see struct unread. -ENOMEM. */
+int check_documents_note(struct check_documents *documents, const char *what, bool lacking,
+                         const struct error *why, struct error *err);
+
 /* Every *.json, *.yaml and *.yml of a directory, in the order of their names, or the one file. What
  * is refused is noted; below 0: there is nothing to be judged. */
 int check_documents_read(struct check_documents *documents, const char *path, struct error *err);

@@ -36,14 +36,23 @@ void check_report_sum(struct check_report *report)
 	}
 }
 
+/* What is lacking counts as what could not be judged. */
+static bool is_incomplete(const struct check_report *report, bool lacking)
+{
+	for (size_t i = 0; i < report->unread_count; i++)
+		if (report->unread[i].lacking == lacking)
+			return true;
+	return lacking ? report->summary.not_judged > 0 : report->run->failed;
+}
+
 enum check_exit check_report_exit(const struct check_report *report)
 {
 	const struct check_summary *summary = &report->summary;
 	if (summary->errors > 0)
 		return CHECK_ERRORS;
-	if (report->unread_count > 0 || report->run->failed)
+	if (is_incomplete(report, false))
 		return CHECK_NOT_JUDGED;
 	if (summary->warnings > 0)
 		return CHECK_WARNINGS;
-	return summary->not_judged > 0 && !report->partial ? CHECK_NOT_JUDGED : CHECK_CLEAN;
+	return is_incomplete(report, true) && !report->partial ? CHECK_NOT_JUDGED : CHECK_CLEAN;
 }

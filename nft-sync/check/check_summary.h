@@ -10,6 +10,7 @@
 struct unread {
 	const char *what; /* "documents/pods.json" */
 	const char *why;
+	bool lacking; /* it may not be had, or is not there: facts are missing, nothing is broken */
 };
 
 struct check_summary {

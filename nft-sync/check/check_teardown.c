@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "nft-sync/check/check.h"
-#include "nft-sync/check/facts_pods.h"
+#include <string.h>
+
+#include "nft-sync/check/check_workloads.h"
 
 static const struct check grace_period_zero = {
 	"grace-period-zero",
@@ -15,27 +16,23 @@ static const struct check grace_period_zero = {
 
 static const struct check *const checks[] = {&grace_period_zero, NULL};
 
-static void judge_pod(struct check_run *run, const struct pod_facts *pod)
+static enum judgement judge_grace(struct check_run *run, const struct pod_facts *pod, char *what)
 {
-	struct finding *finding;
-	if (!is_judged(run->facts, pod) || !has_groups(pod))
-		return;
-	check_judged(run, &grace_period_zero);
-	if (pod->grace != 0 || template_of(run->facts, pod))
-		return;
-	finding = check_found(run, &grace_period_zero, pod->kind, &pod->fact,
-	                      "terminationGracePeriodSeconds is 0");
+	(void)run;
+	if (!has_groups(pod))
+		return NOT_JUDGED;
+	if (pod->grace != 0)
+		return JUDGED_RIGHT;
+	strcpy(what, "terminationGracePeriodSeconds is 0");
+	return JUDGED_WRONG;
+}
+
+static void fix_grace(struct check_run *run, struct finding *finding, const struct pod_facts *pod)
+{
+	(void)pod;
 	finding_fix(run, finding,
 	            "terminationGracePeriodSeconds: %d    # in the pod's spec; 1 is enough",
 	            GRACE_PERIOD_DEFAULT);
-}
-
-static void judge_pods(struct check_run *run, enum fact_kind kind)
-{
-	size_t count;
-	const struct pod_facts *pods = facts_of(run->facts, kind, &count);
-	for (size_t i = 0; i < count; i++)
-		judge_pod(run, &pods[i]);
 }
 
 static void run_teardown(struct check_run *run)
@@ -46,8 +43,7 @@ static void run_teardown(struct check_run *run)
 		check_needs(run, &grace_period_zero, NEEDS_PODS);
 	if (!run->facts->known[FACT_TEMPLATE])
 		check_needs(run, &grace_period_zero, NEEDS_TEMPLATES);
-	judge_pods(run, FACT_POD);
-	judge_pods(run, FACT_TEMPLATE);
+	judge_workloads(run, &grace_period_zero, judge_grace, fix_grace);
 }
 
 const struct check_group check_teardown = {"Teardown", checks, run_teardown, false};

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "nft-sync/check/facts.h"
+#include "nft-sync/check/facts_cluster.h"
+#include "nft-sync/check/facts_groups.h"
+#include "nft-sync/check/facts_interfaces.h"
 #include "nft-sync/check/facts_kinds.h"
 #include "nft-sync/check/facts_pods.h"
 
@@ -13,7 +16,8 @@
 int facts_open(struct facts *facts, struct model *model, const struct config *config,
                struct error *err)
 {
-	*facts = (struct facts){.model = model, .config = config, .node = "", .namespace = ""};
+	*facts = (struct facts){
+		.model = model, .config = config, .node = "", .namespace = "", .cluster = ""};
 	for (size_t i = 0; i < FACT_KINDS; i++)
 		facts->of[i].item_size = facts_kind_sizes[i];
 	facts->documents.item_size = sizeof(struct document *);
@@ -50,6 +54,57 @@ void *fact_push(struct loader *loader, enum fact_kind kind, const struct field *
 	                      .file = loader->document->name,
 	                      .line = field_line(loader->item, object)};
 	return fact;
+}
+
+void read_prefix_words(struct loader *loader, const char *text)
+{
+	while (*text) {
+		char word[PREFIX_TEXT_MAX] = "";
+		size_t length = strcspn(text, ", ");
+		struct prefix prefix, *place;
+		if (length < sizeof(word))
+			memcpy(word, text, length);
+		text += length + (text[length] != '\0');
+		if (prefix_parse(word, &prefix, NULL) < 0)
+			continue;
+		place = loader_push(loader, &loader->prefixes);
+		if (!place)
+			return;
+		*place = prefix;
+	}
+}
+
+void *fact_push_id(struct loader *loader, enum fact_kind kind, const struct field *object,
+                   const char *key)
+{
+	const struct field id = field_member(object, key);
+	const struct object_name name = {.namespace = "", .name = read_name(loader, &id, REQUIRED)};
+	return fact_push(loader, kind, object, &name);
+}
+
+void facts_know(struct loader *loader, enum fact_kind kind)
+{
+	fact_loader_of(loader)->facts->known[kind] = true;
+}
+
+static void read_tag(struct loader *loader, const struct field *element, void *context)
+{
+	const struct field key = field_member(element, "Key");
+	const struct field value = field_member(element, "Value");
+	struct label *tag = loader_push(loader, &loader->labels);
+	(void)context;
+	if (!tag)
+		return;
+	tag->key = read_string(loader, &key, OPTIONAL);
+	tag->value = read_string(loader, &value, OPTIONAL);
+}
+
+struct labels read_tags(struct loader *loader, const struct field *object, const char *key)
+{
+	struct labels tags = {0};
+	read_elements(loader, object, key, read_tag, NULL);
+	loader_keep(loader, &loader->labels, &tags.items, &tags.count);
+	return tags;
 }
 
 /* Of a refused document nothing stays. */
@@ -145,7 +200,12 @@ int facts_settle(struct facts *facts, struct error *err)
 		if (i != FACT_TEMPLATE)
 			drop_duplicates(of);
 	}
-	return facts_settle_pods(facts) < 0 ? error_set(err, -ENOMEM, "no memory") : 0;
+	facts_settle_groups(facts);
+	facts_settle_interfaces(facts);
+	if (facts_settle_pods(facts) < 0)
+		return error_set(err, -ENOMEM, "no memory");
+	facts_settle_cluster(facts);
+	return 0;
 }
 
 const void *facts_of(const struct facts *facts, enum fact_kind kind, size_t *count)
@@ -168,6 +228,8 @@ const void *facts_find(const struct facts *facts, enum fact_kind kind, const cha
 		else
 			high = middle;
 	}
+	if (low == of->count)
+		return NULL;
 	const void *found = items + low * of->item_size;
-	return low < of->count && compare_names(found, &key) == 0 ? found : NULL;
+	return compare_names(found, &key) == 0 ? found : NULL;
 }

@@ -28,6 +28,28 @@ enum fact_kind {
 	FACT_POD,      /* struct pod_facts, see facts_pods.h */
 	FACT_TEMPLATE, /* struct pod_facts: of a Deployment, a StatefulSet, … */
 	FACT_POLICY,   /* struct policy_facts */
+	FACT_CNI,      /* struct cni_facts */
+	FACT_CNINODE,  /* struct cninode_facts, see facts_cluster.h */
+	FACT_ENI_CONFIG,
+	FACT_NETWORK_POLICY,
+	FACT_SERVICE,
+	FACT_SERVICE_ACCOUNT, /* struct fact: what it says is in the model */
+	FACT_TARGET_GROUP_BINDING,
+	FACT_KUBE_PROXY,     /* struct kube_proxy_facts, see facts_proxy.h */
+	FACT_NODE_LOCAL_DNS, /* struct node_local_dns_facts, likewise */
+	FACT_GROUP,          /* struct group_facts, see facts_groups.h */
+	FACT_STALE_GROUP,
+	FACT_GROUP_VPC, /* struct fact: a group that is associated with another VPC */
+	FACT_PREFIX_LIST,
+	FACT_INTERFACE,     /* struct interface_facts, see facts_interfaces.h */
+	FACT_DNS_ENDPOINTS, /* struct dns_endpoints_facts, see facts_endpoints.h */
+	FACT_NODE,          /* struct node_facts, see facts_nodes.h */
+	FACT_SUBNET,        /* struct subnet_facts, see facts_vpc.h */
+	FACT_VPC,           /* struct vpc_facts, likewise */
+	FACT_VPC_ATTRIBUTE, /* struct vpc_attribute_facts, likewise */
+	FACT_ROUTE_TABLE,   /* struct route_table_facts, likewise */
+	FACT_INSTANCE_TYPE, /* struct instance_type_facts, see instance_types.h */
+	FACT_EKS,           /* struct eks_facts, see facts_eks.h */
 	FACT_KINDS
 };
 
@@ -42,6 +64,9 @@ struct facts {
 	const struct config *config; /* not owned; its defaults, where there is no file */
 	const char *node;            /* the node that is judged, "" = all that are known */
 	const char *namespace;       /* likewise; "" = all */
+	const char *cni_directory;   /* of this machine; "" where it is not judged */
+	const char *cni_binaries;
+	const char *cluster; /* its name; "" = not known */
 	struct vector of[FACT_KINDS];
 	bool known[FACT_KINDS]; /* a document speaks of that kind, if only to say that there is none
 	                         */
@@ -79,5 +104,18 @@ struct fact_loader *fact_loader_of(struct loader *loader);
 /* A zeroed fact of that kind with its place; NULL if it failed. */
 void *fact_push(struct loader *loader, enum fact_kind kind, const struct field *object,
                 const struct object_name *name);
+
+/* Likewise of an object of EC2, whose id is in key. */
+void *fact_push_id(struct loader *loader, enum fact_kind kind, const struct field *object,
+                   const char *key);
+
+/* A document has the list of that kind, though it may be empty. */
+void facts_know(struct loader *loader, enum fact_kind kind);
+
+/* EC2's [{"Key": …, "Value": …}], in the object's member of that name. */
+struct labels read_tags(struct loader *loader, const struct field *object, const char *key);
+
+/* Pushes to loader->prefixes those of "10.0.0.0/8, 172.16.0.0/12"; what is none is passed over. */
+void read_prefix_words(struct loader *loader, const char *text);
 
 #endif

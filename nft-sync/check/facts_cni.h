@@ -7,14 +7,23 @@
 
 #include "nft-sync/check/facts.h"
 
+#define CNI_NAMESPACE "kube-system"
+#define CNI_DAEMON_SET "aws-node"
+
+struct cni_version {
+	unsigned major, minor, patch;
+};
+
 struct cni_facts {
-	struct fact fact; /* of the DaemonSet */
-	unsigned major, minor, patch; /* of the image's tag; 0.0.0: it does not say */
-	bool pod_eni;                 /* ENABLE_POD_ENI */
-	enum mode mode;               /* POD_SECURITY_GROUP_ENFORCING_MODE; strict where it is not set */
-	bool external_snat;           /* AWS_VPC_K8S_CNI_EXTERNALSNAT */
-	struct prefix *excluded;      /* AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS */
+	struct fact fact;           /* of the DaemonSet */
+	struct cni_version version; /* of the image's tag; 0.0.0: it does not say */
+	bool pod_eni;               /* ENABLE_POD_ENI */
+	const char *mode_text;      /* POD_SECURITY_GROUP_ENFORCING_MODE as it is written */
+	enum mode mode;             /* what ipamd makes of it: all but "standard" is strict */
+	bool external_snat;         /* AWS_VPC_K8S_CNI_EXTERNALSNAT */
+	struct prefix *excluded;    /* AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS; IPv4 */
 	size_t excluded_count;
+	bool prefix_delegation;  /* ENABLE_PREFIX_DELEGATION */
 	bool custom_networking;  /* AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG */
 	bool early_demux_off;    /* DISABLE_TCP_EARLY_DEMUX, of the init container */
 	const char *veth_prefix; /* AWS_VPC_K8S_CNI_VETHPREFIX */
@@ -22,6 +31,14 @@ struct cni_facts {
 
 /* NULL: no document has the DaemonSet. */
 const struct cni_facts *facts_cni(const struct facts *facts);
+/* All DaemonSets of the cluster are known, and the VPC CNI's is not among them: nothing that the
+ * VPC CNI does happens there. */
+bool facts_other_cni(const struct facts *facts);
+bool cni_has_version(const struct cni_facts *cni);
+/* Its image says a version, and that is older. */
+bool cni_is_before(const struct cni_facts *cni, const struct cni_version *version);
+
+void load_cni_facts(struct loader *loader, const struct field *daemon_set);
 
 #define NEEDS_CNI "kubectl get daemonset aws-node -n kube-system -o json"
 

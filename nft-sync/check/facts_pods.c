@@ -84,10 +84,29 @@ static unsigned wanted_enis(struct loader *loader, const struct field *container
 	return number <= ENI_WANTED_MAX ? (unsigned)number : ENI_WANTED_MAX;
 }
 
+static bool is_text(const struct field *field, const char *text)
+{
+	return cJSON_IsString(field->value) && strcmp(field->value->valuestring, text) == 0;
+}
+
+/* What the agent's webhook puts into a pod; other agents have other addresses. */
+static void read_variable(struct loader *loader, const struct field *element, void *context)
+{
+	const struct field name = field_member(element, "name");
+	const struct field value = field_member(element, "value");
+	bool *pod_identity = context;
+	(void)loader;
+	if (is_text(&name, "AWS_CONTAINER_CREDENTIALS_FULL_URI") && cJSON_IsString(value.value) &&
+	    (strstr(value.value->valuestring, "169.254.170.23") ||
+	     strstr(value.value->valuestring, "fd00:ec2::23")))
+		*pod_identity = true;
+}
+
 static void read_container(struct loader *loader, const struct field *container, void *context)
 {
 	struct pod_facts *pod = context;
 	pod->eni_wanted += wanted_enis(loader, container);
+	read_elements(loader, container, "env", read_variable, &pod->pod_identity);
 	for (enum probe_kind kind = PROBE_LIVENESS; kind <= PROBE_STARTUP; kind++)
 		read_probe(loader, container, kind);
 }
@@ -103,18 +122,15 @@ static void read_nameserver(struct loader *loader, const struct field *element, 
 		*place = address;
 }
 
-static bool is_windows(struct loader *loader, const struct field *spec)
+static bool is_windows(struct loader *loader, const struct field *spec,
+                       const struct field *selector)
 {
-	static const char *const keys[] = {"kubernetes.io/os", "beta.kubernetes.io/os"};
-	const struct field selector = read_object(loader, spec, "nodeSelector", OPTIONAL);
 	const struct field os = read_object(loader, spec, "os", OPTIONAL);
 	const struct field name = field_member(&os, "name");
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const struct field field = field_member(&selector, keys[i]);
-		if (strcmp(read_name(loader, &field, OPTIONAL), "windows") == 0)
-			return true;
-	}
-	return strcmp(read_name(loader, &name, OPTIONAL), "windows") == 0;
+	const struct field label = field_member(selector, "kubernetes.io/os");
+	const struct field old_label = field_member(selector, "beta.kubernetes.io/os");
+	return is_text(&name, "windows") || is_text(&label, "windows") ||
+	       is_text(&old_label, "windows");
 }
 
 static void read_spec(struct loader *loader, const struct field *spec, struct pod_facts *pod)
@@ -125,6 +141,8 @@ static void read_spec(struct loader *loader, const struct field *spec, struct po
 	const struct field grace = field_member(spec, "terminationGracePeriodSeconds");
 	const struct field policy = field_member(spec, "dnsPolicy");
 	const struct field dns = read_object(loader, spec, "dnsConfig", OPTIONAL);
+	const struct field selector = read_object(loader, spec, "nodeSelector", OPTIONAL);
+	const struct field compute = field_member(&selector, "eks.amazonaws.com/compute-type");
 	pod->node = read_name(loader, &node, OPTIONAL);
 	pod->service_account = read_name(loader, &account, OPTIONAL);
 	if (!pod->service_account[0])
@@ -132,7 +150,8 @@ static void read_spec(struct loader *loader, const struct field *spec, struct po
 	pod->host_network = read_flag(loader, &host_network, false);
 	pod->grace = read_integer(loader, &grace, 0, INT32_MAX, -1);
 	pod->dns_policy = read_name(loader, &policy, OPTIONAL);
-	pod->windows = is_windows(loader, spec);
+	pod->windows = is_windows(loader, spec, &selector);
+	pod->auto_mode = is_text(&compute, "auto");
 	read_elements(loader, &dns, "nameservers", read_nameserver, NULL);
 	loader_keep(loader, &loader->prefixes, &pod->nameservers, &pod->nameserver_count);
 	read_elements(loader, spec, "initContainers", read_container, pod);
@@ -168,6 +187,7 @@ static void read_pod(struct loader *loader, const struct field *object, struct p
 	const struct field fargate = field_member(&annotations, "fargate.amazonaws.com/pod-sg");
 	const struct field spec = read_object(loader, object, "spec", OPTIONAL);
 	pod->labels = read_labels(loader, object);
+	pod->fargate_groups = read_string(loader, &fargate, OPTIONAL);
 	pod->fargate = fargate.value || label_of(&pod->labels, "eks.amazonaws.com/fargate-profile");
 	read_spec(loader, &spec, pod);
 }

@@ -39,10 +39,13 @@ struct pod_facts {
 	const char *owner_kind; /* of its controller; "" = none */
 	const char *owner_name;
 	bool host_network;
-	bool windows;        /* its nodeSelector or spec.os says so */
-	bool fargate;        /* a label or its annotation says so */
-	int grace;           /* seconds; below 0: not said */
-	unsigned eni_wanted; /* vpc.amazonaws.com/pod-eni, of all containers */
+	bool windows;               /* its nodeSelector or spec.os says so */
+	bool fargate;               /* a label or its annotation says so */
+	const char *fargate_groups; /* ids with commas, of the annotation; "" = none */
+	bool auto_mode;             /* its nodeSelector asks for a node of EKS Auto Mode */
+	bool pod_identity;          /* it has its AWS credentials from EKS Pod Identity */
+	int grace;                  /* seconds; below 0: not said */
+	unsigned eni_wanted;        /* vpc.amazonaws.com/pod-eni, of all containers */
 	const char *dns_policy;
 	struct prefix *nameservers; /* dnsConfig */
 	size_t nameserver_count;
@@ -57,6 +60,8 @@ const char *probe_kind_name(enum probe_kind kind); /* "liveness" */
 /* It has groups. One that policies match may be one that can't have any: then only policy_ids says
  * so. */
 bool has_groups(const struct pod_facts *pod);
+/* It has run to its end: it holds nothing any more. */
+bool is_finished(const struct pod_facts *pod);
 /* It is, or will be, on the node and in the namespace that are judged, and is not finished. */
 bool is_judged(const struct facts *facts, const struct pod_facts *pod);
 

@@ -10,7 +10,7 @@ bool has_groups(const struct pod_facts *pod)
 	return pod->groups.count > 0 && !pod->host_network && !pod->windows && !pod->fargate;
 }
 
-static bool is_finished(const struct pod_facts *pod)
+bool is_finished(const struct pod_facts *pod)
 {
 	return strcmp(pod->phase, "Succeeded") == 0 || strcmp(pod->phase, "Failed") == 0;
 }

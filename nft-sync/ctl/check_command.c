@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "nft-sync/check/check_documents.h"
+#include "nft-sync/check/check_live.h"
+#include "nft-sync/check/facts_host.h"
 #include "nft-sync/ctl/check_command.h"
 #include "nft-sync/ctl/check_output.h"
 
@@ -13,26 +15,29 @@
 struct options {
 	const char *config;
 	const char *node, *namespace;
+	const char *cni_directory, *cni_binaries;
 	const char *only, *skip;
 	const char *output;
 	const char *documents; /* NULL: the configured sources, and this node */
-	bool partial, list, help;
+	bool all_nodes, partial, list, help;
 };
 
 static const char usage[] =
 	"Usage: podsgctl check [OPTIONS] [DOCUMENTS]\n"
 	"Says before pods hang or lose packets why they would, from the documents and live "
-        "sources\n"
-	"that podsg-nft-sync reads, or from DOCUMENTS: a directory of dumps, or one file. Needs "
-        "no\n"
-	"daemon, and for DOCUMENTS no privileges and no cluster.\n"
+	"sources\n"
+	"that podsg-nft-sync reads, and from this node itself; or from DOCUMENTS: a directory of\n"
+	"dumps, or one file. Needs no daemon, and for DOCUMENTS no privileges and no cluster.\n"
 	"\n"
 	"  --node NAME         judge this node and its pods only; without DOCUMENTS: this machine\n"
+	"  --all-nodes         all that the sources know of, not this machine\n"
 	"  --namespace NAME    judge pods, policies and Services of this namespace only\n"
 	"  --only ID,…         only these checks\n"
 	"  --skip ID,…         all but these\n"
 	"  --partial           what could not be judged for want of facts is no reason to fail\n"
 	"  --list              say what is looked for, why, and who says so; judge nothing\n"
+	"  --cni-directory DIR the node's network configurations (" CNI_DIRECTORY ")\n"
+	"  --cni-binaries DIR  its CNI plugins (" CNI_BINARIES ")\n"
 	"  -o, --output FORM   text (default), json, junit\n"
 	"  --config FILE       configuration (" CONFIG_PATH ")\n"
 	"  --help              this text\n"
@@ -51,55 +56,63 @@ static const struct {
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
+/* getopt_long() returns where the option's text or flag goes. */
+#define TEXTS 256
+#define FLAGS 512
+#define TEXT_OPTION(name, member)                                                                  \
+	{                                                                                          \
+		name, required_argument, NULL, TEXTS + offsetof(struct options, member)            \
+	}
+#define FLAG_OPTION(name, member)                                                                  \
+	{                                                                                          \
+		name, no_argument, NULL, FLAGS + offsetof(struct options, member)                  \
+	}
+
+static int take_option(struct options *options, int option)
+{
+	if (option == 'c')
+		options->config = optarg;
+	else if (option == 'n')
+		options->node = optarg;
+	else if (option == 'o')
+		options->output = optarg;
+	else if (option == 'h')
+		options->help = true;
+	else if (option >= FLAGS)
+		*(bool *)((char *)options + (option - FLAGS)) = true;
+	else if (option >= TEXTS)
+		memcpy((char *)options + (option - TEXTS), &optarg, sizeof(optarg));
+	else
+		return -EINVAL;
+	return 0;
+}
+
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"node", required_argument, NULL, 'n'},
-		{"namespace", required_argument, NULL, 'N'},
-		{"only", required_argument, NULL, 'O'},
-		{"skip", required_argument, NULL, 'S'},
-		{"output", required_argument, NULL, 'o'},
-		{"partial", no_argument, NULL, 'p'},
-		{"list", no_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'},
+		TEXT_OPTION("config", config),
+		TEXT_OPTION("node", node),
+		TEXT_OPTION("namespace", namespace),
+		TEXT_OPTION("cni-directory", cni_directory),
+		TEXT_OPTION("cni-binaries", cni_binaries),
+		TEXT_OPTION("only", only),
+		TEXT_OPTION("skip", skip),
+		TEXT_OPTION("output", output),
+		FLAG_OPTION("all-nodes", all_nodes),
+		FLAG_OPTION("partial", partial),
+		FLAG_OPTION("list", list),
+		FLAG_OPTION("help", help),
 		{NULL, 0, NULL, 0},
 	};
 	int option;
-	*options = (struct options){.node = "", .namespace = "", .output = "text"};
-	while ((option = getopt_long(argc, argv, "c:n:o:h", longs, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			options->config = optarg;
-			break;
-		case 'n':
-			options->node = optarg;
-			break;
-		case 'N':
-			options->namespace = optarg;
-			break;
-		case 'O':
-			options->only = optarg;
-			break;
-		case 'S':
-			options->skip = optarg;
-			break;
-		case 'o':
-			options->output = optarg;
-			break;
-		case 'p':
-			options->partial = true;
-			break;
-		case 'l':
-			options->list = true;
-			break;
-		case 'h':
-			options->help = true;
-			break;
-		default:
+	*options = (struct options){.node = "",
+	                            .namespace = "",
+	                            .cni_directory = CNI_DIRECTORY,
+	                            .cni_binaries = CNI_BINARIES,
+	                            .output = "text"};
+	while ((option = getopt_long(argc, argv, "c:n:o:h", longs, NULL)) != -1)
+		if (take_option(options, option) < 0)
 			return -EINVAL;
-		}
-	}
 	if (optind < argc)
 		options->documents = argv[optind++];
 	return optind == argc ? 0 : -EINVAL;
@@ -150,19 +163,49 @@ static int choose(struct check_run *run, const struct options *options, struct e
 	return 0;
 }
 
-static void judge(struct check_run *run, bool on_this_node)
+/* Of this machine only its own checks know, and where they are out of place they are not run:
+ * but one that was asked for says so. */
+static void leave_out(struct check_run *run, const struct check_group *group,
+                      const struct options *options)
 {
+	for (const struct check *const *check = group->checks; *check; check++) {
+		check_needs(run, *check, "podsgctl check without DOCUMENTS, on the node");
+		if (!options->only)
+			check_skip(run, *check);
+	}
+}
+
+static void judge(struct check_run *run, const struct options *options)
+{
+	const char *here = run->facts->config->node.name;
+	bool on_this_node = !options->documents && strcmp(run->facts->node, here) == 0;
 	for (const struct check_group *const *group = check_groups; *group; group++)
 		if (on_this_node || !(*group)->of_the_node)
 			(*group)->run(run);
+		else
+			leave_out(run, *group, options);
 }
 
-static int read_documents(struct check_documents *documents, const struct options *options,
-                          struct error *err)
+/* The file source is off where there is no directory, if another source is on. */
+static int read_files(struct check_documents *documents, struct error *err)
 {
 	const struct config *config = documents->facts->config;
-	const char *path = options->documents ? options->documents : config->files.directory;
-	int r = check_documents_read(documents, path, err);
+	struct error failure = {0};
+	if (!config->files.directory[0] && check_live_configured(config))
+		return 0;
+	int r = check_documents_read(documents, config->files.directory, &failure);
+	if (r == -ENOENT && check_live_configured(config))
+		return 0;
+	return r < 0 ? error_set(err, r, "%s", failure.text) : 0;
+}
+
+static int read_sources(struct check_documents *documents, const struct options *options,
+                        struct error *err)
+{
+	int r = options->documents ? check_documents_read(documents, options->documents, err)
+	                           : read_files(documents, err);
+	if (r == 0 && !options->documents)
+		r = check_live_read(documents, err);
 	return r < 0 ? r : facts_settle(documents->facts, err);
 }
 
@@ -178,9 +221,9 @@ static int check(const struct options *options, struct facts *facts, struct chec
 	documents.arena = run.arena;
 	r = choose(&run, options, err);
 	if (r == 0)
-		r = read_documents(&documents, options, err);
+		r = read_sources(&documents, options, err);
 	if (r == 0) {
-		judge(&run, !options->documents);
+		judge(&run, options);
 		*report = (struct check_report){.run = &run,
 		                                .unread = documents.unread.items,
 		                                .unread_count = documents.unread.count,
@@ -196,6 +239,14 @@ static int check(const struct options *options, struct facts *facts, struct chec
 	return r;
 }
 
+/* Without DOCUMENTS it is this node, unless another is asked for, or all of them. */
+static const char *chosen_node(const struct options *options, const struct config *config)
+{
+	if (options->node[0] || options->documents || options->all_nodes)
+		return options->node;
+	return config->node.name;
+}
+
 static int run_check(const struct options *options, struct error *err)
 {
 	struct check_report report;
@@ -207,8 +258,10 @@ static int run_check(const struct options *options, struct error *err)
 	if (r == 0)
 		r = facts_open(&facts, model, config, err);
 	if (r == 0) {
-		facts.node = options->node;
+		facts.node = chosen_node(options, facts.config);
 		facts.namespace = options->namespace;
+		facts.cni_directory = options->cni_directory;
+		facts.cni_binaries = options->cni_binaries;
 		r = check(options, &facts, &report, err);
 	}
 	facts_close(&facts);

@@ -99,6 +99,7 @@ static void add_unread(cJSON *answer, const struct check_report *report)
 		cJSON *entry = cJSON_CreateObject();
 		cJSON_AddStringToObject(entry, "document", report->unread[i].what);
 		cJSON_AddStringToObject(entry, "error", report->unread[i].why);
+		cJSON_AddBoolToObject(entry, "lacking", report->unread[i].lacking);
 		cJSON_AddItemToArray(unread, entry);
 	}
 }

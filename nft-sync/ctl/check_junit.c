@@ -96,19 +96,30 @@ static size_t add_group(struct buffer *page, const struct check_run *run,
 	return first + count;
 }
 
+static void add_unread_totals(struct totals *totals, const struct check_report *report)
+{
+	for (size_t i = 0; i < report->unread_count; i++) {
+		totals->failures += !report->unread[i].lacking;
+		totals->skipped += report->unread[i].lacking;
+	}
+	totals->tests += report->unread_count;
+}
+
 /* What could not be read is a suite of its own: a pipeline must not pass for want of documents. */
 static void add_unread(struct buffer *page, const struct check_report *report)
 {
-	const struct totals totals = {report->unread_count, report->unread_count, 0};
+	struct totals totals = {0};
 	if (report->unread_count == 0)
 		return;
+	add_unread_totals(&totals, report);
 	html(page, "  <testsuite name=\"Documents\"");
 	add_attributes(page, &totals);
 	for (size_t i = 0; i < report->unread_count; i++)
 		html(page,
 		     "    <testcase classname=\"document\" name=\"%s\">\n"
-		     "      <failure type=\"error\" message=\"%s\"/>\n    </testcase>\n",
-		     report->unread[i].what, report->unread[i].why);
+		     "      <%s type=\"error\" message=\"%s\"/>\n    </testcase>\n",
+		     report->unread[i].what, report->unread[i].lacking ? "skipped" : "failure",
+		     report->unread[i].why);
 	html(page, "  </testsuite>\n");
 }
 
@@ -116,8 +127,9 @@ void check_print_junit(const struct check_report *report)
 {
 	struct buffer page = {.max = JUNIT_SIZE_MAX};
 	const struct check_run *run = report->run;
-	struct totals totals = {report->unread_count, report->unread_count, 0};
+	struct totals totals = {0};
 	size_t first = 0;
+	add_unread_totals(&totals, report);
 	for (size_t i = 0; i < run->check_count; i++)
 		add_totals(&totals, run->all[i], &run->outcomes[i]);
 	html(&page,

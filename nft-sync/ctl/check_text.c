@@ -5,6 +5,8 @@
 #include "nft-sync/ctl/check_output.h"
 #include "nft-sync/ctl/ctl.h"
 
+#define LINE_WIDTH 90
+
 static enum colour severity_colour(enum severity severity)
 {
 	if (severity == SEVERITY_ERROR)
@@ -20,6 +22,22 @@ static void print_lines(const char *label, const char *text)
 	while ((end = strchr(text, '\n'))) {
 		printf("%.*s\n           ", (int)(end - text), text);
 		text = end + 1;
+	}
+	printf("%s\n", text);
+}
+
+/* Sentences: broken between words, where lines get too long. */
+static void print_sentences(const char *label, const char *text)
+{
+	printf("      %-5s", label);
+	while (strlen(text) > LINE_WIDTH) {
+		size_t length = LINE_WIDTH;
+		while (length > 0 && text[length] != ' ')
+			length--;
+		if (length == 0)
+			break;
+		printf("%.*s\n           ", (int)length, text);
+		text += length + 1;
 	}
 	printf("%s\n", text);
 }
@@ -49,7 +67,7 @@ static void print_findings_of(const struct check_run *run, const struct check *c
 		if (finding->check != check)
 			continue;
 		if (last && !says_same(last, finding)) {
-			print_lines("", last->what);
+			print_sentences("", last->what);
 			if (last->fix[0])
 				print_lines("fix:", last->fix);
 		}
@@ -59,7 +77,7 @@ static void print_findings_of(const struct check_run *run, const struct check *c
 	}
 	if (!last)
 		return;
-	print_lines("", last->what);
+	print_sentences("", last->what);
 	if (last->fix[0])
 		print_lines("fix:", last->fix);
 }
@@ -74,7 +92,7 @@ static void print_check(const struct check_run *run, size_t i)
 	       severity_name(check->severity), colour(COLOUR_OFF), check->id, check->title,
 	       outcome->found);
 	print_findings_of(run, check);
-	print_lines("why:", check->why);
+	print_sentences("why:", check->why);
 }
 
 static size_t found_in(const struct check_run *run, const struct check_group *group, size_t first)
@@ -101,23 +119,61 @@ static void print_groups(const struct check_run *run)
 	}
 }
 
-static void print_needs(const struct check_run *run)
+static bool needs(const struct outcome *outcome, const char *need)
 {
-	bool any = false;
+	for (size_t i = 0; i < outcome->need_count; i++)
+		if (strcmp(outcome->needs[i], need) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a check before this one has said that it needs the same. */
+static bool is_repeated(const struct check_run *run, size_t check, const char *need)
+{
+	for (size_t i = 0; i < check; i++)
+		if (!run->outcomes[i].skipped && needs(&run->outcomes[i], need))
+			return true;
+	return false;
+}
+
+/* "  a, b, c", lines of LINE_WIDTH. */
+static void print_who_needs(const struct check_run *run, const char *need)
+{
+	size_t column = 0;
 	for (size_t i = 0; i < run->check_count; i++) {
 		const struct outcome *outcome = &run->outcomes[i];
-		if (outcome->skipped || outcome->need_count == 0)
+		const char *partly = outcome->judged || outcome->found ? "*" : "";
+		size_t length = strlen(run->all[i]->id) + strlen(partly) + 2;
+		if (outcome->skipped || !needs(outcome, need))
 			continue;
-		if (!any)
-			printf("Not judged\n");
-		any = true;
-		printf("  %s%s: needs ", run->all[i]->id, outcome->judged ? ", not of all" : "");
-		for (size_t k = 0; k < outcome->need_count; k++)
-			printf("%s%s", k ? "; " : "", outcome->needs[k]);
-		putchar('\n');
+		bool breaks = column + length > LINE_WIDTH;
+		printf("%s%s%s",
+		       column == 0 ? "      "
+		       : breaks    ? ",\n      "
+		                   : ", ",
+		       run->all[i]->id, partly);
+		column = (breaks ? 0 : column) + length;
 	}
-	if (any)
-		putchar('\n');
+	putchar('\n');
+}
+
+/* By what is needed: many checks need the same, and one command makes them judge. */
+static void print_needs(const struct check_report *report)
+{
+	const struct check_run *run = report->run;
+	if (report->summary.not_judged == 0)
+		return;
+	printf("Not judged, or (*) not of all, for want of\n");
+	for (size_t i = 0; i < run->check_count; i++) {
+		const struct outcome *outcome = &run->outcomes[i];
+		for (size_t k = 0; k < outcome->need_count && !outcome->skipped; k++) {
+			if (is_repeated(run, i, outcome->needs[k]))
+				continue;
+			printf("  %s\n", outcome->needs[k]);
+			print_who_needs(run, outcome->needs[k]);
+		}
+	}
+	putchar('\n');
 }
 
 static void print_unread(const struct check_report *report)
@@ -139,7 +195,7 @@ void check_print_text(const struct check_report *report)
 {
 	const struct check_summary *summary = &report->summary;
 	print_groups(report->run);
-	print_needs(report->run);
+	print_needs(report);
 	print_unread(report);
 	print_count(summary->errors, "error, ", "errors, ");
 	print_count(summary->warnings, "warning, ", "warnings, ");

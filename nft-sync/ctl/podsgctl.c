@@ -28,6 +28,7 @@ struct options {
 	const char *in;
 	const char *original_port_text, *count_text, *seconds_text;
 	const char *pod, *interface, *direction, *reason;
+	const char *findings;
 	const char *server, *token_file, *ca_file;
 	long original_port;  /* 0: none */
 	unsigned long count; /* 0: no end */
@@ -65,6 +66,7 @@ static const char usage[] =
 	"  --reason REASON       monitor: rules, node-groups, source, path, closed, claimed\n"
 	"  --count N             monitor: end after so many packets\n"
 	"  --seconds N           report: watch dropped packets for so long (5); 0: count them\n"
+	"  --findings FILE       report: show what podsgctl check -o json has written there\n"
 	"  --server URL          kubeconfig: the API server, https://HOST:PORT\n"
 	"  --token-file FILE     kubeconfig: where the service account's token is, and is renewed\n"
 	"  --ca-file FILE        kubeconfig: the authority of the server's certificate\n"
@@ -146,6 +148,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		TEXT_OPTION("reason", reason),
 		TEXT_OPTION("count", count_text),
 		TEXT_OPTION("seconds", seconds_text),
+		TEXT_OPTION("findings", findings),
 		TEXT_OPTION("server", server),
 		TEXT_OPTION("token-file", token_file),
 		TEXT_OPTION("ca-file", ca_file),
@@ -257,8 +260,10 @@ static int monitor(const struct options *options, const char *path, const cJSON 
 static int report(const struct options *options, const char *path, const cJSON *request)
 {
 	struct error err = {0};
-	const struct report_options wanted = {
-		.path = path, .seconds = (unsigned)options->seconds, .json = options->json};
+	const struct report_options wanted = {.path = path,
+	                                      .findings = options->findings,
+	                                      .seconds = (unsigned)options->seconds,
+	                                      .json = options->json};
 	(void)request;
 	if (report_run(&wanted, &err) == 0)
 		return 0;

@@ -13,9 +13,10 @@
 #define REPORT_DROPS_MAX 200 /* packets that are shown */
 
 struct report_options {
-	const char *path; /* the daemon's socket */
-	unsigned seconds; /* 0: dropped packets are counted only */
-	bool json;        /* the data of the page instead of the page */
+	const char *path;     /* the daemon's socket */
+	const char *findings; /* a file of what podsgctl check -o json said; NULL: none */
+	unsigned seconds;     /* 0: dropped packets are counted only */
+	bool json;            /* the data of the page instead of the page */
 };
 
 /* Writes to standard output. err says what failed. */

@@ -192,9 +192,13 @@ static void add_time(cJSON *report)
 int report_gather(const struct report_options *options, struct report_texts *texts, cJSON **ret,
                   struct error *err)
 {
+	cJSON *preflight = NULL, *drops;
+	if (options->findings && report_findings_read(options->findings, &preflight, err) < 0)
+		return err->code;
 	cJSON *report = cJSON_CreateObject();
 	struct report_watch *watch = report_watch_begin(options);
-	cJSON *drops;
+	if (preflight)
+		cJSON_AddItemToObject(report, "preflight", preflight);
 	add_time(report);
 	int r = watch ? add_answers(options->path, report, err)
 	              : error_set(err, -ENOMEM, "no memory");

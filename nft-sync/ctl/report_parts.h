@@ -17,9 +17,9 @@ void report_texts_show(const struct report_texts *texts, struct buffer *page);
 
 /*
  * All that the page shows: {"version", "time", "status", "nodeMode", "pods", "groups", "ends",
- * "left", "rows", "drops"}. rows: one of cells for each of the ends, cells as the daemon's
- * "services" has them, null where neither end is a pod. texts takes what they say; NULL: they keep
- * it. The caller deletes the report.
+ * "left", "rows", "drops"}, and where there is a file of findings "preflight". rows: one of cells
+ * for each of the ends, cells as the daemon's "services" has them, null where neither end is a pod.
+ * texts takes what they say; NULL: they keep it. The caller deletes the report.
  */
 int report_gather(const struct report_options *options, struct report_texts *texts, cJSON **ret,
                   struct error *err);
@@ -40,6 +40,12 @@ void html(struct buffer *page, const char *format, ...) __attribute__((format(pr
 void report_page(const cJSON *report, const struct report_texts *texts, struct buffer *page);
 void report_matrix(const cJSON *report, const struct report_texts *texts, struct buffer *page);
 void report_tables(const cJSON *report, struct buffer *page);
+/* columns: NULL behind the last. */
+void report_open_table(const char *title, const char *const *columns, struct buffer *page);
+
+/* What podsgctl check said, as JSON; the caller deletes it. NULL shows nothing. */
+int report_findings_read(const char *path, cJSON **ret, struct error *err);
+void report_findings(const cJSON *answer, struct buffer *page);
 
 /* report.css and report.js. */
 extern const char report_style[];

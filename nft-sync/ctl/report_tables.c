@@ -13,7 +13,7 @@ static void add_list(const cJSON *list, const char *between, struct buffer *page
 		     cJSON_IsString(item) ? item->valuestring : "");
 }
 
-static void open_table(const char *title, const char *const *columns, struct buffer *page)
+void report_open_table(const char *title, const char *const *columns, struct buffer *page)
 {
 	html(page, "<section><h2>%s</h2><div class=scroll><table class=list><thead><tr>", title);
 	for (; *columns; columns++)
@@ -90,7 +90,7 @@ static void add_pods(const cJSON *report, struct buffer *page)
 	static const char *const columns[] = {"Pod",       "State",  "Mode",    "Interface",
 	                                      "Addresses", "Groups", "Dropped", NULL};
 	const cJSON *pod;
-	open_table("Pods with security groups", columns, page);
+	report_open_table("Pods with security groups", columns, page);
 	cJSON_ArrayForEach (pod, part(report, "pods"))
 		add_pod(pod, text_of(report, "nodeMode"), page);
 	close_table(page);
@@ -123,7 +123,7 @@ static void add_drops(const cJSON *drops, struct buffer *page)
 	const cJSON *event;
 	int seconds = (int)number_of(drops, "seconds");
 	char unseen[32];
-	open_table("Dropped packets", columns, page);
+	report_open_table("Dropped packets", columns, page);
 	cJSON_ArrayForEach (event, part(drops, "events"))
 		add_drop(event, page);
 	html(page, "</tbody></table></div><p>");
@@ -157,7 +157,7 @@ static void add_sources(const cJSON *status, struct buffer *page)
 	static const char *const columns[] = {"Kind",    "Source", "State", "Age",
 	                                      "Objects", "Error",  NULL};
 	const cJSON *source;
-	open_table("Sources", columns, page);
+	report_open_table("Sources", columns, page);
 	cJSON_ArrayForEach (source, part(status, "sources"))
 		add_source(source, page);
 	close_table(page);
@@ -183,7 +183,7 @@ static void add_groups(const cJSON *report, struct buffer *page)
 	static const char *const columns[] = {"Group",   "Name",   "Members", "Used by",
 	                                      "Ingress", "Egress", NULL};
 	const cJSON *group;
-	open_table("Security groups in use", columns, page);
+	report_open_table("Security groups in use", columns, page);
 	cJSON_ArrayForEach (group, part(report, "groups"))
 		add_group(group, page);
 	close_table(page);
@@ -193,6 +193,7 @@ void report_tables(const cJSON *report, struct buffer *page)
 {
 	const cJSON *status = part(report, "status");
 	add_findings(status, page);
+	report_findings(part(report, "preflight"), page);
 	add_pods(report, page);
 	add_drops(part(report, "drops"), page);
 	add_sources(status, page);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "nft-sync/judge/rule_match.h"
 
@@ -42,20 +43,35 @@ static bool list_contains(const struct prefix_list *list, const struct prefix *a
 	return false;
 }
 
+/* Unless the rule's peer is a group, of which the address says nothing. */
+static bool matches_address(const struct sg_rule *rule, const struct judge_rules *rules,
+                            const struct prefix *address)
+{
+	if (rule->peer == RULE_PEER_PREFIX)
+		return prefix_contains(&rule->prefix, address);
+	return rule->peer == RULE_PEER_PREFIX_LIST &&
+	       list_contains(rules->prefix_list(rules->context, rule->peer_id), address);
+}
+
 bool rule_matches_peer(const struct sg_rule *rule, const struct resolution *resolution,
                        const struct judge_rules *rules, const struct prefix *peer)
 {
 	const struct member_set *members;
 
-	switch (rule->peer) {
-	case RULE_PEER_PREFIX:
-		return prefix_contains(&rule->prefix, peer);
-	case RULE_PEER_PREFIX_LIST:
-		return list_contains(rules->prefix_list(rules->context, rule->peer_id), peer);
-	case RULE_PEER_GROUP:
-		members = resolution_members(resolution, rule->peer_id);
-		return members && member_set_contains(members, peer);
-	}
+	if (rule->peer != RULE_PEER_GROUP)
+		return matches_address(rule, rules, peer);
+	members = resolution_members(resolution, rule->peer_id);
+	return members && member_set_contains(members, peer);
+}
+
+bool rule_matches_member(const struct sg_rule *rule, const struct judge_rules *rules,
+                         const struct rule_member *peer)
+{
+	if (rule->peer != RULE_PEER_GROUP)
+		return peer->address && matches_address(rule, rules, peer->address);
+	for (size_t i = 0; i < peer->group_count; i++)
+		if (strcmp(peer->groups[i], rule->peer_id) == 0)
+			return true;
 	return false;
 }
 

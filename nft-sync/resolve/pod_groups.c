@@ -54,9 +54,8 @@ static size_t first_policy(const struct pod_groups_input *input, const char *nam
 
 /* As the VPC resource controller does it (reference: pkg/utils/helper.go, filterPodSecurityGroups):
  * the labels asked for are those of the ServiceAccount object. */
-static bool policy_matches(const struct pod_groups_input *input,
-                           const struct security_group_policy *policy, const struct pod *pod,
-                           bool *missing_service_account)
+bool policy_matches(const struct model *model, const struct security_group_policy *policy,
+                    const struct pod *pod, bool *missing_service_account)
 {
 	const struct service_account *account;
 
@@ -66,7 +65,7 @@ static bool policy_matches(const struct pod_groups_input *input,
 		return false;
 	if (policy->service_accounts == NULL)
 		return true;
-	account = model_service_account(input->model, pod->namespace, pod->service_account);
+	account = model_service_account(model, pod->namespace, pod->service_account);
 	if (account == NULL) {
 		*missing_service_account = true;
 		return false;
@@ -82,7 +81,7 @@ void pod_policy_groups(const struct pod_groups_input *input, const struct pod *p
 
 		if (strcmp(policy->namespace, pod->namespace) != 0)
 			break;
-		if (policy_matches(input, policy, pod, &ret->missing_service_account))
+		if (policy_matches(input->model, policy, pod, &ret->missing_service_account))
 			add_all(&ret->policy_groups, policy->groups, policy->group_count);
 	}
 }

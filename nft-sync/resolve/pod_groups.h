@@ -36,6 +36,11 @@ struct pod_groups_input {
 	bool enforce_without_eni;
 };
 
+/* Of a policy of the pod's namespace; looks at no more of the pod than pod_policy_groups() does.
+ * *missing_service_account becomes true where it asks for labels of one that is not known. */
+bool policy_matches(const struct model *model, const struct security_group_policy *policy,
+                    const struct pod *pod, bool *missing_service_account);
+
 /* The groups that the policies give it, in policy_groups, and missing_service_account; nothing of a
  * pod but its namespace, labels and service account is looked at. */
 void pod_policy_groups(const struct pod_groups_input *input, const struct pod *pod,

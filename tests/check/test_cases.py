@@ -8,7 +8,7 @@ the shape that kubectl and the AWS CLI write, and by the name of the directory
     found, found-…   it finds what the file "expect" says: a line a finding, KIND NAME: WHAT
     needs, needs-…   it cannot judge, and "expect" names what it needs, a line each
 
-"expect" may hold, before these, a line of options: "# --node NAME".
+"expect" may hold, before these, a line of options: "# --node NAME". "{case}" in it is the directory.
 """
 
 import glob
@@ -46,7 +46,8 @@ def read_expected(directory):
         return [], []
     with open(path, encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file if line.strip()]
-    options = [word for line in lines if line.startswith("# ") for word in line[2:].split()]
+    options = [word.replace("{case}", directory)
+               for line in lines if line.startswith("# ") for word in line[2:].split()]
     return options, [line for line in lines if not line.startswith("# ")]
 
 

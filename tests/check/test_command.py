@@ -109,7 +109,9 @@ def skip_and_only_choose():
     listed = json.loads(run("--list", "-o", "json").stdout)
     answer = json.loads(run("--skip", CHECK, "--partial", "-o", "json", CLEAN).stdout)
     ran = {entry["id"] for entry in answer["checks"]}
-    equal(ran, {entry["id"] for entry in listed} - {CHECK}, "checks that ran")
+    # Those of the node itself are out of place beside documents.
+    equal(ran, {entry["id"] for entry in listed if entry["group"] != "Node"} - {CHECK},
+          "checks that ran")
 
 
 def a_namespace_and_a_node_limit_what_is_judged():

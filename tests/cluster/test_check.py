@@ -66,16 +66,9 @@ def with_the_daemons_own_rights_the_rest_is_named(world):
 
 def with_the_rights_of_a_check_all_is_read(world):
     with open(RIGHTS, encoding="utf-8") as file:
-        world.api.apply(file.read()) if hasattr(world.api, "apply") else apply(world, file.read())
+        world.api.apply_yaml(file.read())
     wait_for(lambda: not judge(world)["refused"], "nothing is refused", 30.0, 0.5)
     equal(judge(world)["checks"][0]["needs"], [], "what the check needs")
-
-
-def apply(world, text):
-    """Each document of a file, which is written for kubectl."""
-    import yaml  # the distribution's
-    for item in yaml.safe_load_all(text):
-        world.api.create(item)
 
 
 def pods_and_templates_are_judged(world):

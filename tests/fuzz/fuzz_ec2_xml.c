@@ -12,6 +12,8 @@
 #include "common/document.h"
 #include "common/ec2_xml.h"
 
+#define OWNED (EC2_ROUTE_TABLES - EC2_OWNED_GROUPS + 1)
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int feed(struct ec2_page *page, const char *text, size_t length, size_t piece)
@@ -65,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	const char *text = (const char *)data + 1;
-	read_answer(data[0] % 3, text, size - 1, data[0] / 3 % 64 + 1);
+	enum ec2_kind kind = data[0] & 0x80 ? EC2_OWNED_GROUPS + data[0] % OWNED : data[0] % 3;
+	read_answer(kind, text, size - 1, data[0] / 3 % 64 + 1);
 	aws_complaint_parse(text, size - 1, code, message);
 	return 0;
 }

@@ -31,6 +31,10 @@ RESULTS = {"DescribeSecurityGroups": "SecurityGroups",
            "DescribeNetworkInterfaces": "NetworkInterfaces",
            "GetManagedPrefixListEntries": "Entries",
            "DescribeInstances": "Reservations",
+           "DescribeManagedPrefixLists": "PrefixLists",
+           "DescribeSubnets": "Subnets",
+           "DescribeVpcs": "Vpcs",
+           "DescribeRouteTables": "RouteTables",
            "DescribeSecurityGroupVpcAssociations": "SecurityGroupVpcAssociations"}
 CHANGES = ("DeleteNetworkInterface", "DeleteSecurityGroup", "RevokeSecurityGroupIngress",
            "RevokeSecurityGroupEgress", "DisassociateSecurityGroupVpc")
@@ -233,6 +237,9 @@ class World:
         self.interfaces = {}
         self.prefix_lists = {}
         self.instances = {}
+        self.subnets = []      # these as the AWS CLI writes them, too
+        self.vpcs = []
+        self.route_tables = []
         self.group_vpcs = []   # associations
         self.deleted = []
         self.keys = {}         # access key -> (secret, token, whether it has expired)
@@ -320,6 +327,27 @@ class World:
         return [{"ReservationId": f"r-{instance['InstanceId']}", "Instances": [instance]}
                 for instance in self.filtered(form, list(self.instances.values()))]
 
+    @staticmethod
+    def page_size(form, most):
+        if int(form.get("MaxResults", most)) > most:
+            raise Refused(400, "InvalidParameterValue", "MaxResults")
+
+    def DescribeManagedPrefixLists(self, form):
+        self.page_size(form, 100)
+        return [{"PrefixListId": name, "PrefixListName": f"list {name}", "State": "create-complete",
+                 "AddressFamily": "IPv4", "MaxEntries": len(entries) + 10}
+                for name, entries in self.prefix_lists.items()]
+
+    def DescribeSubnets(self, form):
+        return self.filtered(form, self.subnets)
+
+    def DescribeVpcs(self, form):
+        return self.filtered(form, self.vpcs)
+
+    def DescribeRouteTables(self, form):
+        self.page_size(form, 100)
+        return self.filtered(form, self.route_tables)
+
     def DescribeSecurityGroupVpcAssociations(self, form):
         return self.filtered(form, self.group_vpcs)
 
@@ -354,8 +382,7 @@ class World:
         if name not in self.prefix_lists:
             raise Refused(400, "InvalidPrefixListID.NotFound",
                           f"The prefix list ID '{name}' does not exist")
-        if int(form.get("MaxResults", 100)) > 100:
-            raise Refused(400, "InvalidParameterValue", "MaxResults")
+        self.page_size(form, 100)
         return [{"Cidr": cidr, "Description": "an entry"} for cidr in self.prefix_lists[name]]
 
     def revoke(self, form, key):

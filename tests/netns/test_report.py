@@ -317,6 +317,31 @@ def who_cannot_be_watched_is_said(daemon):
     check("They could not be watched: 8 monitors are connected already" in done, "nothing is said")
 
 
+def findings_of_a_check_are_shown(daemon):
+    """Whatever they hold: names and sentences are what others chose."""
+    path = daemon.path("findings.json")
+    answer = json.loads(subprocess.run([CONTROL, "check", "-o", "json", daemon.documents],
+                                       capture_output=True, text=True, timeout=120).stdout)
+    answer["findings"].append({
+        "check": "grace-period-zero", "severity": "error", "why": "It matters.",
+        "object": {"kind": "Pod", "namespace": "shop", "name": "<script>alert(1)</script>"},
+        "what": "terminationGracePeriodSeconds is 0", "fix": "kubectl edit\n  & more"})
+    documents.write(os.path.dirname(path), "findings.json", answer)
+    shown = report(daemon, "--seconds", "0", "--findings", path)
+    for text in ("Preflight findings", "Pod shop/&lt;script&gt;alert(1)", "kubectl edit\n  &amp; more",
+                 f"{answer['summary']['notJudged']} not judged"):
+        check(text in shown, f"the page does not have {text}")
+    check("Preflight" not in report(daemon, "--seconds", "0"), "findings that nobody gave it")
+    equal(json.loads(report(daemon, "--seconds", "0", "-o", "json", "--findings", path))["preflight"],
+          answer, "the data of the page")
+    for text in ("", "[]", '{"findings": 7}', '{"findings": []}'):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        done = ctl(daemon, "--findings", path, "report")
+        equal((done.returncode, done.stdout), (3, ""), f"a file of findings that holds {text}")
+        check("podsgctl check -o json" in done.stderr, done.stderr)
+
+
 def what_cannot_be_is_refused(daemon):
     for words, status, says in (
             (("--seconds", "x", "report"), 2, "Usage"), (("--seconds", "-1", "report"), 2, "Usage"),
@@ -474,6 +499,7 @@ def cases(daemon, prober):
         lambda: drops_of_the_while_are_shown(daemon, prober)
     yield "drops that can't be watched do not keep the page", \
         lambda: who_cannot_be_watched_is_said(daemon)
+    yield "findings of a check are shown", lambda: findings_of_a_check_are_shown(daemon)
     yield "command lines that make no sense are refused", lambda: what_cannot_be_is_refused(daemon)
     yield "requests that make no sense are refused", lambda: requests_are_checked(daemon)
     yield "kubectl reads what podsgctl kubeconfig writes", lambda: kubectl_reads_it(daemon)

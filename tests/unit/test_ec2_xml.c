@@ -155,6 +155,82 @@ static void entries_of_a_prefix_list_are_strings(void **state)
 	            "[\n\"10.0.0.0/8\",\n\"::/0\"]");
 }
 
+static void an_owned_group_has_owners_and_tags(void **state)
+{
+	(void)state;
+	expect_json(
+		EC2_OWNED_GROUPS,
+		GROUPS("<item><ownerId>1</ownerId><groupId>sg-1</groupId>"
+	               "<groupName>a</groupName><vpcId>vpc-1</vpcId><ipPermissions><item>"
+	               "<ipProtocol>-1</ipProtocol><groups><item><userId>2</userId>"
+	               "<groupId>sg-2</groupId><vpcId>vpc-2</vpcId><vpcPeeringConnectionId>pcx-1"
+	               "</vpcPeeringConnectionId><peeringStatus>deleted</peeringStatus></item>"
+	               "</groups></item></ipPermissions><tagSet><item><key>k</key><value>v"
+	               "</value></item></tagSet></item>"),
+		"[\n{\"OwnerId\":\"1\",\"GroupId\":\"sg-1\",\"GroupName\":\"a\","
+		"\"VpcId\":\"vpc-1\",\"IpPermissions\":[{\"IpProtocol\":\"-1\","
+		"\"UserIdGroupPairs\":[{\"UserId\":\"2\",\"GroupId\":\"sg-2\","
+		"\"VpcId\":\"vpc-2\",\"VpcPeeringConnectionId\":\"pcx-1\","
+		"\"PeeringStatus\":\"deleted\"}]}],"
+		"\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}]}]");
+}
+
+static void subnets_vpcs_and_route_tables_are_as_the_cli_writes_them(void **state)
+{
+	(void)state;
+	expect_json(EC2_SUBNETS,
+	            "<DescribeSubnetsResponse><subnetSet><item><availabilityZone>us-west-2a"
+	            "</availabilityZone><availableIpAddressCount>251</availableIpAddressCount>"
+	            "<cidrBlock>10.0.1.0/24</cidrBlock><mapPublicIpOnLaunch>true"
+	            "</mapPublicIpOnLaunch><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId>"
+	            "<ipv6CidrBlockAssociationSet><item><associationId>a</associationId>"
+	            "<ipv6CidrBlock>2001:db8::/64</ipv6CidrBlock><ipv6CidrBlockState><state>"
+	            "associated</state></ipv6CidrBlockState></item></ipv6CidrBlockAssociationSet>"
+	            "</item></subnetSet></DescribeSubnetsResponse>",
+	            "[\n{\"AvailabilityZone\":\"us-west-2a\",\"AvailableIpAddressCount\":251,"
+	            "\"CidrBlock\":\"10.0.1.0/24\",\"MapPublicIpOnLaunch\":true,"
+	            "\"SubnetId\":\"subnet-1\",\"VpcId\":\"vpc-1\","
+	            "\"Ipv6CidrBlockAssociationSet\":[{\"Ipv6CidrBlock\":\"2001:db8::/64\","
+	            "\"Ipv6CidrBlockState\":{\"State\":\"associated\"}}]}]");
+	expect_json(EC2_VPCS,
+	            "<DescribeVpcsResponse><vpcSet><item><cidrBlock>10.0.0.0/16</cidrBlock>"
+	            "<vpcId>vpc-1</vpcId><cidrBlockAssociationSet><item><associationId>a"
+	            "</associationId><cidrBlock>100.64.0.0/16</cidrBlock><cidrBlockState><state>"
+	            "associated</state></cidrBlockState></item></cidrBlockAssociationSet>"
+	            "<isDefault>false</isDefault></item></vpcSet></DescribeVpcsResponse>",
+	            "[\n{\"CidrBlock\":\"10.0.0.0/16\",\"VpcId\":\"vpc-1\","
+	            "\"CidrBlockAssociationSet\":[{\"CidrBlock\":\"100.64.0.0/16\","
+	            "\"CidrBlockState\":{\"State\":\"associated\"}}],\"IsDefault\":false}]");
+	expect_json(EC2_ROUTE_TABLES,
+	            "<DescribeRouteTablesResponse><routeTableSet><item><associationSet><item><main>"
+	            "true</main><routeTableAssociationId>a</routeTableAssociationId><subnetId>"
+	            "subnet-1</subnetId></item></associationSet><routeTableId>rtb-1</routeTableId>"
+	            "<routeSet><item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock>"
+	            "<natGatewayId>nat-1</natGatewayId><state>blackhole</state></item></routeSet>"
+	            "<vpcId>vpc-1</vpcId></item></routeTableSet></DescribeRouteTablesResponse>",
+	            "[\n{\"Associations\":[{\"Main\":true,\"SubnetId\":\"subnet-1\"}],"
+	            "\"RouteTableId\":\"rtb-1\",\"Routes\":[{\"DestinationCidrBlock\":"
+	            "\"0.0.0.0/0\",\"NatGatewayId\":\"nat-1\",\"State\":\"blackhole\"}],"
+	            "\"VpcId\":\"vpc-1\"}]");
+}
+
+static void prefix_lists_and_their_entries_are_objects(void **state)
+{
+	(void)state;
+	expect_json(EC2_PREFIX_LISTS,
+	            "<DescribeManagedPrefixListsResponse><prefixListSet><item><addressFamily>IPv4"
+	            "</addressFamily><maxEntries>20</maxEntries><prefixListId>pl-1</prefixListId>"
+	            "<prefixListName>office</prefixListName></item></prefixListSet>"
+	            "</DescribeManagedPrefixListsResponse>",
+	            "[\n{\"AddressFamily\":\"IPv4\",\"MaxEntries\":20,\"PrefixListId\":\"pl-1\","
+	            "\"PrefixListName\":\"office\"}]");
+	expect_json(EC2_WHOLE_ENTRIES,
+	            "<GetManagedPrefixListEntriesResponse><entrySet><item><cidr>10.0.0.0/8</cidr>"
+	            "<description>a</description></item></entrySet>"
+	            "</GetManagedPrefixListEntriesResponse>",
+	            "[\n{\"Cidr\":\"10.0.0.0/8\",\"Description\":\"a\"}]");
+}
+
 static void pages_are_sorted_and_the_last_word_on_an_item_counts(void **state)
 {
 	static const char *const pages[] = {
@@ -302,6 +378,9 @@ int main(void)
 		cmocka_unit_test(a_group_is_written_as_the_cli_writes_it),
 		cmocka_unit_test(an_interface_has_all_its_private_addresses),
 		cmocka_unit_test(entries_of_a_prefix_list_are_strings),
+		cmocka_unit_test(an_owned_group_has_owners_and_tags),
+		cmocka_unit_test(subnets_vpcs_and_route_tables_are_as_the_cli_writes_them),
+		cmocka_unit_test(prefix_lists_and_their_entries_are_objects),
 		cmocka_unit_test(pages_are_sorted_and_the_last_word_on_an_item_counts),
 		cmocka_unit_test(an_item_is_found_by_its_id),
 		cmocka_unit_test(none_is_an_answer),

@@ -298,6 +298,11 @@ static void attachment_is_judged_by_kernel_first(void **state)
 	         "s lives: its interface vlana is there"},
 		{{"link 7 other", "entry s interface=vlana index=7"},
 	         "s lives: its interface vlana is there"},
+		/* Renamed, or another one that has got its index. */
+		{{"link 7 other", "entry s interface=vlana index=7 netns=/run/netns/x there"},
+	         "s lives: its interface vlana is there"},
+		{{"link 7 other", "entry s interface=vlana index=7 netns=/run/netns/x"},
+	         "s gone: its interface vlana is gone, and so is its network namespace"},
 		{{"entry s interface=vlana index=7"},
 	         "s gone: its interface vlana is gone, and so is its network namespace"},
 		/* The name is a later pod's: a StatefulSet's next one has the same. */

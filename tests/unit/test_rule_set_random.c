@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "nft-sync/compile/rule_set.h"
-#include "nft-sync/judge/judge.h"
+#include "nft-sync/judge/rule_match.h"
 #include "tests/unit/naive.h"
 #include "tests/unit/random_world.h"
 #include "tests/unit/rule_set_check.h"
@@ -126,6 +126,36 @@ static bool permits_by_judge(struct world *world, const struct naive_packet *pac
 	return verdict.permitted;
 }
 
+static size_t groups_of(const struct world *world, const struct prefix *peer,
+                        const char *ret[static WORLD_MEMBER_SETS])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < WORLD_MEMBER_SETS; i++)
+		if (member_set_contains(&world->members[i], peer))
+			ret[count++] = world->members[i].group;
+	return count;
+}
+
+/* Who knows the peer's groups need not know the members of all groups. */
+static bool permits_by_member(struct world *world, const struct naive_packet *packet)
+{
+	const struct judge_rules rules = {find_group, find_list, world};
+	const struct prefix address = peer_of(packet);
+	const char *groups[WORLD_MEMBER_SETS];
+	const struct rule_member member = {groups, groups_of(world, &address, groups), &address};
+	const struct packet seen = {.source = address,
+	                            .protocol = packet->protocol,
+	                            .icmp_type = packet->icmp_type,
+	                            .icmp_code = packet->icmp_code};
+
+	for (size_t i = 0; i < world->rule_count; i++)
+		if (rule_matches_service(&world->rules[i], &seen, packet->port) &&
+		    rule_matches_member(&world->rules[i], &rules, &member))
+			return true;
+	return false;
+}
+
 /* Who is not of the naive evaluator's opinion: NULL, or a name for the report. */
 static const char *dissenter(struct world *world, const struct rule_set *set,
                              const struct naive_packet *packet)
@@ -134,6 +164,8 @@ static const char *dissenter(struct world *world, const struct rule_set *set,
 
 	if (permits_by_sets(world, set, packet) != permitted)
 		return "compiled sets";
+	if (permits_by_member(world, packet) != permitted)
+		return "judge of members";
 	return permits_by_judge(world, packet) != permitted ? "judge" : NULL;
 }
 
