@@ -9,7 +9,7 @@ INSTALLED_PAGES := $(notdir $(wildcard packaging/man/*.[578]))
 
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) \
-		$(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(unitdir) \
+		$(addprefix $(DESTDIR)$(mandir)/man,5 7 8) $(DESTDIR)$(unitdir) \
 		$(DESTDIR)$(cnibindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(ocihooksdir) \
 		$(DESTDIR)$(completionsdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
 	$(INSTALL) $(B)/podsg-nft-sync $(B)/podsg-dnscache $(B)/podsg-conflist $(B)/podsg-eni-gc \
@@ -91,7 +91,7 @@ check-packages: deps-packages
 	@$(MAKE) run-packages
 deps-packages:
 	@packaging/install-dependencies build test package
-run-packages: deb rpm
+run-packages: all deb rpm
 	$(Q)tests/run packages
 # As an ordinary user; builds everything four times.
 check-reproducible: $(B)/$(DIST).tar.gz | deps-package

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <string.h>
+#include <stdio.h>
 
 #include "nft-sync/check/check_workloads.h"
 
@@ -23,7 +23,7 @@ static enum judgement judge_grace(struct check_run *run, const struct pod_facts 
 		return NOT_JUDGED;
 	if (pod->grace != 0)
 		return JUDGED_RIGHT;
-	strcpy(what, "terminationGracePeriodSeconds is 0");
+	(void)snprintf(what, WHAT_MAX, "terminationGracePeriodSeconds is 0");
 	return JUDGED_WRONG;
 }
 

@@ -101,6 +101,8 @@ def unwritable_chain_keeps_the_plugin(node):
 def removed(node):
     """Units, chain, plugin, in that order; the hooks before the daemon that they ask."""
     node.dnf("install", *PACKAGES)
+    node.root.run("podsg-nft-sync", "--once")
+    node.root.write(CONFIG, "nonsense: true\n")
     calls = [call for call in node.dnf("remove", *PACKAGES) if "disable" in call[0]]
     hooks = [i for i, call in enumerate(calls) if HOOK_UNITS in call[0]]
     daemon = [i for i, call in enumerate(calls) if "podsg-nft-sync" in call[0]]

@@ -30,12 +30,18 @@ from throwaway import Root, copy_into, unwritable  # noqa: E402
 PROGRAMS = ("/usr/sbin/podsg-nft-sync", "/usr/bin/podsgctl", "/usr/sbin/podsg-dnscache",
             "/usr/sbin/podsg-conflist", "/usr/sbin/podsg-eni-gc", "/opt/cni/bin/podsg-cni",
             "/usr/libexec/podsg/podsg-oci-hook")
-COMMANDS = {"podsg-eni-gc": (("host",), ("enis",))}  # where each has a help of its own
-NO_OPTIONS = {"-flag"}  # "-flag=false" in podsg-dnscache's help stands for all of them
-DAEMONS = ("podsg-nft-sync.service", "podsg-dnscache.service")
 EXPOSURE = 25  # tenths
 DOCUMENTED = ("/etc/podsg/Corefile", "/etc/podsg/kubeconfig", "/etc/podsg/token")
 HOOK = "/etc/containers/oci/hooks.d/podsg-oci-hook.json"
+CALLS = "/run/systemctl-calls"
+SYSTEMCTL = f"""#!/bin/sh
+echo "$*" >>{CALLS}
+case " $* " in *" is-enabled "*) echo enabled ;; esac
+"""
+RESTARTED = {"podsg-nft-sync.service", "podsg-dnscache.service", "podsg-boot.service",
+             "podsg-conflist.path", "podsg-conflist.service", "podsg-conflist.timer",
+             "podsg-eni-gc-host.service", "podsg-eni-gc-host.timer"}
+UNNEEDED = {"podsg-dnscache-clean-up.service"}  # stops when podsg-dnscache.service has
 # Where Debian has it another way, or its packages have more.
 ONLY_DEB = re.compile(r"^/usr/(lib/cni/|share/doc/|share/lintian/)")
 ONLY_RPM = re.compile(r"^/usr/(share/doc/|share/licenses/|lib/\.build-id|lib/debug)")
@@ -68,10 +74,39 @@ def names_and_version():
         equal(output("rpm", "-qp", "--qf", "%{VERSION}", path), version(), path)
 
 
+def readme_names_them():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    for manager, paths in (("apt", debs()), ("dnf", rpms())):
+        words = re.search(rf"^ +sudo {manager} install (.+?)(?: {{2,}}.*)?$", text, re.M)[1]
+        words = words.replace("./build/", f"{BUILD}/")
+        named = output("bash", "-c", f"printf '%s\\n' {words}").split()
+        equal(sorted(named), paths, f"what README installs by {manager}")
+
+
+def debug_file(program):
+    """Where a debugger looks for it."""
+    found = re.search(r"Build ID: (\w\w)(\w+)", output("readelf", "--notes", program))
+    check(found, f"{program} has no build id")
+    return f"/usr/lib/debug/.build-id/{found[1]}/{found[2]}.debug"
+
+
+def symbols_beside(place):
+    for program in PROGRAMS:
+        path = debug_file(place + program)
+        check(os.path.exists(place + path), f"{program}: {path} is missing")
+        check(".debug_info" in output("readelf", "--wide", "--sections", place + path), path)
+
+
 def debug_symbols():
-    for name in PACKAGES[:3]:
-        check(glob.glob(os.path.join(BUILD, f"{name}-dbgsym_*.deb")), f"{name} has no debug symbols")
-    check(glob.glob(os.path.join(BUILD, "podsg-debuginfo-*.rpm")), "no podsg-debuginfo")
+    with tempfile.TemporaryDirectory(prefix="podsg-symbols-") as place:
+        for path in debs() + glob.glob(os.path.join(BUILD, "podsg*-dbgsym_*.deb")):
+            output("dpkg-deb", "--extract", path, place)
+        symbols_beside(place)
+    with tempfile.TemporaryDirectory(prefix="podsg-symbols-") as place:
+        output("rpm", "--root", place, "-i", "--nodeps", "--noscripts", *rpms(),
+               *glob.glob(os.path.join(BUILD, "podsg-debuginfo-*.rpm")))
+        symbols_beside(place)
 
 
 def manual_and_completion():
@@ -83,8 +118,8 @@ def manual_and_completion():
         if program.startswith("/usr/") and "libexec" not in program:
             check(f"/usr/share/bash-completion/completions/{name}" in files,
                   f"{name} has no completion")
-    for page in ("podsg.yaml", "podsg-corefile"):
-        check(f"/usr/share/man/man5/{page}.5.gz" in files, f"{page}(5) is missing")
+    for page in os.listdir(os.path.join(ROOT, "packaging", "man")):
+        check(f"/usr/share/man/man{page[-1]}/{page}.gz" in files, f"{page} is missing")
 
 
 def lint_debs():
@@ -97,7 +132,9 @@ def lint_debs():
 
 def lint_rpms():
     settings = os.path.join(ROOT, "packaging", "rpm", "rpmlint.toml")
-    done = subprocess.run(["rpmlint", "-c", settings, *rpms()], capture_output=True, text=True,
+    # The source's and that of debug information, too.
+    paths = sorted(glob.glob(os.path.join(BUILD, "podsg*.rpm")))
+    done = subprocess.run(["rpmlint", "-c", settings, *paths], capture_output=True, text=True,
                           check=False)
     check(" 0 errors, 0 warnings" in done.stdout, done.stdout)
 
@@ -163,28 +200,16 @@ def installed_and_inert(root):
           "what is enabled")
 
 
-def completion_knows_every_option(root):
-    for program in PROGRAMS:
-        name = os.path.basename(program)
-        completion = f"/usr/share/bash-completion/completions/{name}"
-        if not root.exists(completion):
-            continue
-        known = re.split(r"[\s'\"|)(]+", root.read(completion))
-        for command in COMMANDS.get(name, ((),)):
-            said = root.run(program, *command, "--help", check=False).stdout
-            options = set(re.findall(r"(?<![\w-])--?[a-z][\w.-]*\w|(?<![\w-])-o\b", said))
-            equal(sorted(options - set(known) - NO_OPTIONS), [], f"{name}: not completed")
-
-
 def units_hold(root):
-    for unit in DAEMONS:
-        path = f"/lib/systemd/system/{unit}"
-        done = root.run("systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}",
-                        path, check=False)
-        equal(done.returncode, 0, f"{unit}: {done.stdout.strip().splitlines()[-1:]}")
     # A unit of a template is verified by an instance of it.
     units = [path.replace("@.", "@test.") for path in everything(debs(), deb_files)
              if path.startswith("/lib/systemd/system/")]
+    for unit in units:
+        if not unit.endswith(".service"):
+            continue
+        done = root.run("systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}",
+                        unit, check=False)
+        equal(done.returncode, 0, f"{unit}: {done.stdout.strip().splitlines()[-1:]}")
     said = root.run("systemd-analyze", "verify", *sorted(units), check=False).stderr
     said = [line for line in said.splitlines() if "podsg" in line]
     equal(said, [], "systemd-analyze verify")
@@ -206,11 +231,15 @@ def without_documents_no_packet_is_touched(root):
 def configuration_is_kept(root):
     changed = root.read(CONFIG).replace("version: 1", "version: 1\nenforcingMode: standard")
     root.write(CONFIG, changed)
+    upgrade(root)
+    equal(root.read(CONFIG), changed, CONFIG)
+    check(root.exists(f"{CONFIG}.dpkg-dist"), "the newer version's configuration is not beside it")
+
+
+def upgrade(root):
     with tempfile.TemporaryDirectory(prefix="podsg-deb-") as place:
         names = copy_into(root, [repack(path, place) for path in debs()])
         root.run("dpkg", "--force-confdef", "--force-confold", "--install", *names)
-    equal(root.read(CONFIG), changed, CONFIG)
-    check(root.exists(f"{CONFIG}.dpkg-dist"), "the newer version's configuration is not beside it")
 
 
 def repack(path, place):
@@ -254,7 +283,8 @@ def a_chain_that_cannot_be_written_keeps_the_plugin(root):
     check(root.exists("/opt/cni/bin/podsg-cni"), "the plugin is gone, and the chain names it")
 
 
-def removal_takes_rules_and_interface(root):
+def kill_a_cache(root):
+    """It leaves its interface behind."""
     cache = root.start("podsg-dnscache")
     try:
         wait_for(lambda: "podsg-dns-away" in root.run("nft", "list", "tables").stdout or
@@ -263,6 +293,10 @@ def removal_takes_rules_and_interface(root):
     finally:
         cache.kill()
         cache.wait()
+
+
+def removal_takes_rules_and_interface(root):
+    kill_a_cache(root)
     # One by another name than usual.
     root.write(CONFIG, root.read(CONFIG) + "nftSync: {table: other}\n")
     root.run("podsg-nft-sync", "--once")
@@ -292,9 +326,46 @@ def purge_leaves_nothing(root):
     equal(root.run("getent", "group", "podsg", check=False).stdout, "", "group")
 
 
+def removal_needs_no_good_configuration():
+    with Root() as root:
+        install(root, debs())
+        kill_a_cache(root)
+        root.run("podsg-nft-sync", "--once")
+        check("inet podsg\n" in root.run("nft", "list", "tables").stdout, "there is no table")
+        check("nodelocaldns" in root.run("ip", "link").stdout, "the killed cache left nothing")
+        root.write(CONFIG, "nonsense: true\n")
+        root.run("dpkg", "--remove", *PACKAGES)
+        equal(root.run("nft", "list", "tables").stdout, "", "tables")
+        check("nodelocaldns" not in root.run("ip", "link").stdout, "the interface is still there")
+
+
+# With systemd, as far as scripts can tell
+
+def restarted_by_an_upgrade():
+    """Everything runs, and only that is restarted which does no harm by it: not what closes pods once
+    a boot, although they may have been opened by hand since then, nor what cleans up when it stops."""
+    with Root() as root:
+        install(root, debs())
+        os.makedirs(root.inside("/run/systemd/system"))
+        root.write("/usr/bin/systemctl", SYSTEMCTL)
+        root.write("/usr/sbin/policy-rc.d", "#!/bin/sh\n")
+        upgrade(root)
+        calls = root.read(CALLS).splitlines()
+        restarted = {unit for call in calls if " restart " in call
+                     for unit in call.split(" restart ")[1].split()}
+        equal(restarted, RESTARTED, "restarted")
+        root.run("dpkg", "--remove", *PACKAGES)
+        stopped = {unit for call in root.read(CALLS).splitlines()[len(calls):]
+                   if call.startswith("stop ") for unit in call.split()[1:]}
+        units = {os.path.basename(path) for path in everything(debs(), deb_files)
+                 if path.startswith("/lib/systemd/system/") and "@" not in path}
+        equal(units - stopped, UNNEEDED, "not stopped by a removal")
+
+
 STATIC = (
     ("both kinds are there, in the version of the file VERSION", names_and_version),
-    ("there are debug symbols", debug_symbols),
+    ("README's commands install them, and nothing else", readme_names_them),
+    ("there are debug symbols of every program", debug_symbols),
     ("every program has a man page, every command completion", manual_and_completion),
     ("lintian: no error, no warning", lint_debs),
     ("rpmlint: nothing that is not explained", lint_rpms),
@@ -305,8 +376,7 @@ STATIC = (
 )
 INSTALLED = (
     ("installed, nothing is on but podsg-nft-sync", installed_and_inert),
-    ("completion knows every option of --help", completion_knows_every_option),
-    ("units: exposure 2.5 at most, nothing to complain of", units_hold),
+    ("every service: exposure 2.5 at most, nothing to complain of", units_hold),
     ("without documents no packet is touched", without_documents_no_packet_is_touched),
     ("an upgrade keeps the configuration", configuration_is_kept),
     ("a chain that cannot be written keeps its plugin", a_chain_that_cannot_be_written_keeps_the_plugin),
@@ -327,6 +397,10 @@ def main():
     with Root() as root:
         for name, function in INSTALLED:
             program.case(name, function, root)
+    program.case("removal takes rules and interface where podsg.yaml cannot be read",
+                 removal_needs_no_good_configuration)
+    program.case("an upgrade restarts daemons, not what acts once; a removal stops it all",
+                 restarted_by_an_upgrade)
     return program.finish()
 
 

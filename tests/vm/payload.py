@@ -89,4 +89,5 @@ def pack(directory):
             tar.add(made, os.path.basename(made))
         for name in TESTS:
             tar.add(os.path.join(ROOT, "tests", name), f"tests/{name}", filter=_wanted)
+        tar.add(os.path.join(ROOT, "README.md"), "README.md")
     return path
