@@ -22,6 +22,12 @@ bool evidence_has_address(const struct attachment *attachment, const struct pref
 	return false;
 }
 
+bool evidence_is_interface_of(const struct attachment *attachment, const struct network_link *link)
+{
+	return attachment->interface_index == link->index &&
+	       same(attachment->interface, link->name);
+}
+
 bool evidence_is_device(const char *name, unsigned vlan)
 {
 	char device[16];
@@ -91,7 +97,7 @@ static bool named_by_other(const struct evidence *evidence, const struct network
 {
 	const struct attachment *others = evidence->others.items;
 	for (size_t i = 0; i < evidence->others.count; i++)
-		if (others[i].interface_index == link->index ||
+		if (evidence_is_interface_of(&others[i], link) ||
 		    (others[i].interface_index == 0 && same(others[i].interface, link->name)))
 			return true;
 	return false;

@@ -33,6 +33,8 @@ int evidence_read(struct netlink *netlink, const char *journal, const char *boot
 void evidence_done(struct evidence *evidence); /* accepts a zeroed one */
 
 bool evidence_has_address(const struct attachment *attachment, const struct prefix *address);
+/* An interface that is moved here may have an index that another one had before. */
+bool evidence_is_interface_of(const struct attachment *attachment, const struct network_link *link);
 bool evidence_is_device(const char *name, unsigned vlan);
 
 /* Whether the thing is of a kind that the gone sandbox had, whoever holds it now. */

@@ -57,7 +57,7 @@ static const struct attachment *other_at(const struct evidence *evidence,
 {
 	const struct attachment *others = evidence->others.items;
 	for (size_t i = 0; i < evidence->others.count; i++)
-		if (others[i].interface_index == link->index)
+		if (evidence_is_interface_of(&others[i], link))
 			return &others[i];
 	return NULL;
 }
@@ -194,7 +194,7 @@ static const struct network_link *standard_user(const struct evidence *evidence,
 	return NULL;
 }
 
-/* Indices are not given twice, so another one is another device. */
+/* Made here, so that no index is given twice: another one is another device. */
 static bool is_newer_device(const struct evidence *evidence, const struct network_link *device)
 {
 	const struct attachment *gone = evidence->gone;

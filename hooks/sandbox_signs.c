@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <net/if.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -26,11 +27,20 @@ enum netns_sign sandbox_netns_sign(const struct attachment *attachment)
 	return own.st_ino == there.st_ino && own.st_dev == there.st_dev ? NETNS_OURS : NETNS_THERE;
 }
 
-bool sandbox_has_interface(const struct attachment *attachment)
+/* Under another name it was renamed, or it is another one that was moved here with the index. */
+static bool has_number(const struct attachment *attachment)
 {
 	char name[IF_NAMESIZE];
+	if (!if_indextoname(attachment->interface_index, name))
+		return errno != ENXIO;
+	return strcmp(name, attachment->interface) == 0 || !attachment->netns[0] ||
+	       sandbox_netns_sign(attachment) != NETNS_ABSENT;
+}
+
+bool sandbox_has_interface(const struct attachment *attachment)
+{
 	if (attachment->interface_index)
-		return if_indextoname(attachment->interface_index, name) || errno != ENXIO;
+		return has_number(attachment);
 	return attachment->interface[0] &&
 	       (if_nametoindex(attachment->interface) || errno != ENODEV);
 }

@@ -17,8 +17,12 @@ enum netns_sign {
 
 enum netns_sign sandbox_netns_sign(const struct attachment *attachment);
 
-/* The host's end of its veth: by its index where that is known, which the kernel gives to no other
- * until 2^31 were given; else by its name. True also where the kernel cannot be asked. */
+/*
+ * The host's end of its veth: by its index where that is known, else by its name. One that a CNI
+ * plugin makes in the pod's network namespace and moves out keeps the index it had there, where
+ * that is free, so that a later one may have the same (dev_change_net_namespace()): under another
+ * name it counts while the network namespace is there. True also where the kernel cannot be asked.
+ */
 bool sandbox_has_interface(const struct attachment *attachment);
 
 #endif

@@ -30,9 +30,11 @@ static enum cni_code see(const struct cni_call *call, const struct config *confi
 			"prevResult is missing");
 	if (cni_result_read(&call->previous, &result, &err) < 0)
 		return cni_fail(failure, CNI_UNDECODABLE, err.text, "prevResult cannot be read");
-	if (cni_sight_see(call, config, &result, ret, &err) < 0)
-		return cni_fail(failure, CNI_IO_FAILURE, err.text,
-		                "the pod's network cannot be examined");
+	int r = cni_sight_see(call, config, &result, ret, &err);
+	if (r < 0)
+		return cni_fail(failure,
+		                r == -ENAMETOOLONG ? CNI_INVALID_ENVIRONMENT : CNI_IO_FAILURE,
+		                err.text, "the pod's network cannot be examined");
 	return CNI_OK;
 }
 

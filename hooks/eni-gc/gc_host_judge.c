@@ -52,10 +52,21 @@ static bool name_was_taken(const struct gc_sight *sight, const struct attachment
 	return false;
 }
 
-static bool has_interface(const struct gc_sight *sight, const struct attachment *attachment)
+/* By its index, see sandbox_has_interface(). */
+static bool has_number(const struct gc_sight *sight, const struct gc_attachment *subject)
 {
+	const struct attachment *attachment = &subject->attachment;
+	const struct network_link *link =
+		network_link_at(&sight->kernel, attachment->interface_index);
+	return link && (strcmp(link->name, attachment->interface) == 0 || !attachment->netns[0] ||
+	                subject->netns_there);
+}
+
+static bool has_interface(const struct gc_sight *sight, const struct gc_attachment *subject)
+{
+	const struct attachment *attachment = &subject->attachment;
 	if (attachment->interface_index)
-		return network_link_at(&sight->kernel, attachment->interface_index) != NULL;
+		return has_number(sight, subject);
 	return attachment->interface[0] &&
 	       network_link_named(&sight->kernel, attachment->interface) &&
 	       !name_was_taken(sight, attachment);
@@ -98,7 +109,7 @@ static void judge_by_kernel(const struct gc_sight *sight, const struct gc_attach
                             const char *objection, struct gc_judgement *ret)
 {
 	const struct attachment *attachment = &subject->attachment;
-	if (!has_interface(sight, attachment))
+	if (!has_interface(sight, subject))
 		judge_by_netns(subject, objection, ret);
 	else if (objection)
 		gc_judge(ret, GC_DOUBTFUL, "its interface %s is there, but %s",
@@ -108,15 +119,16 @@ static void judge_by_kernel(const struct gc_sight *sight, const struct gc_attach
 }
 
 /* Nobody but the runtime knows better: what it calls ready is kept, whatever else is true. */
-static void judge_ready(const struct gc_sight *sight, const struct attachment *attachment,
+static void judge_ready(const struct gc_sight *sight, const struct gc_attachment *subject,
                         struct gc_judgement *ret)
 {
+	const struct attachment *attachment = &subject->attachment;
 	static const char ready[] = "the runtime says that the sandbox is ready";
 	if (!gc_of_this_boot(sight, attachment))
 		gc_judge(ret, GC_DOUBTFUL, "%s, but it is of an earlier boot", ready);
 	else if (attachment->state == ATTACHMENT_GONE)
 		gc_judge(ret, GC_DOUBTFUL, "%s, but it was deleted", ready);
-	else if (attachment->interface[0] && !has_interface(sight, attachment))
+	else if (attachment->interface[0] && !has_interface(sight, subject))
 		gc_judge(ret, GC_DOUBTFUL, "%s, but its interface %s is gone", ready,
 		         attachment->interface);
 	else
@@ -129,7 +141,7 @@ static void judge_attachment(const struct gc_sight *sight, const struct gc_evide
 	const struct attachment *attachment = &subject->attachment;
 	const struct gc_sandbox *known = gc_cri_find(&evidence->sandboxes, attachment->sandbox);
 	if (known && known->ready)
-		judge_ready(sight, attachment, ret);
+		judge_ready(sight, subject, ret);
 	else if (!gc_of_this_boot(sight, attachment))
 		gc_judge(ret, GC_GONE, "it is of an earlier boot");
 	else if (attachment->state == ATTACHMENT_GONE)

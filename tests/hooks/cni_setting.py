@@ -19,11 +19,22 @@ import pods
 from lab import netns
 from lab.bare import Bare
 from lab.daemon import Daemon
-from lab.tap import check, equal
+from lab.tap import Failure, check, equal
 
 NODE_SYSCTLS = {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.disable_ipv6": 0,
                 "net.ipv6.conf.default.disable_ipv6": 0, "net.ipv6.conf.default.accept_dad": 0,
                 "net.ipv6.conf.default.router_solicitations": 0}
+
+
+def fails(code, function, *arguments, **how):
+    """The error that it fails with."""
+    try:
+        function(*arguments, **how)
+    except pods.CniError as error:
+        equal(error.code, code, f"code of {error}")
+        check(error.msg and error.answer["cniVersion"], f"no error object: {error}")
+        return error
+    raise Failure(f"did not fail, expected code {code}")
 
 
 def answer(state, reason=""):
@@ -208,6 +219,15 @@ class Setting:
 
     def entry(self, sandbox):
         return self.entries().get(sandbox.id)
+
+    def entry_path(self, sandbox):
+        return os.path.join(self.journal, f"{sandbox.id}:{sandbox.ifname}.json")
+
+    def change_entry(self, sandbox, **changes):
+        """None: without that member."""
+        entry = {**self.entry(sandbox), **changes}
+        with open(self.entry_path(sandbox), "w", encoding="utf-8") as file:
+            json.dump({key: value for key, value in entry.items() if value is not None}, file)
 
     def connect(self, living):
         """A connection of the pod's in conntrack; or that of who had its address before."""

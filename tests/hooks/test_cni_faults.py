@@ -196,6 +196,8 @@ def add_is_killed():
             return chain.conf(ours, result)
         conf = attach()
         steps = steps_of(setting, chain, environment, conf)
+        writes = [name for name, _ in steps if name == "fsync" or name.startswith("rename")]
+        check(writes[:1] == ["fsync"] and len(writes) > 1, f"synced, then renamed: {writes}")
         killed = 0
         for step in steps:
             killed += killed_at(setting, chain, step, environment, conf)

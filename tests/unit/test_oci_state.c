@@ -123,7 +123,10 @@ static void the_kernel_says_whether_a_sandbox_is_gone(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct attachment attachment = {.interface_index = cases[i].index};
+		struct attachment attachment = {.interface_index = cases[i].index,
+		                                .interface = "lo"};
+		if (cases[i].index == 0)
+			attachment.interface[0] = '\0';
 		(void)snprintf(attachment.boot, sizeof(attachment.boot), "%s", cases[i].boot);
 		(void)snprintf(attachment.netns, sizeof(attachment.netns), "%s", cases[i].netns);
 		if (oci_sandbox_verdict(&attachment, HERE) != cases[i].verdict)
@@ -131,9 +134,20 @@ static void the_kernel_says_whether_a_sandbox_is_gone(void **state)
 	}
 }
 
+static void an_index_under_another_name_needs_the_namespace(void **state)
+{
+	struct attachment attachment = {
+		.interface_index = LOOPBACK, .interface = "vlana", .netns = NETNS, .boot = HERE};
+	(void)state;
+	assert_int_equal(oci_sandbox_verdict(&attachment, HERE), OCI_ALIVE);
+	(void)snprintf(attachment.netns, sizeof(attachment.netns), "/no/netns");
+	assert_int_equal(oci_sandbox_verdict(&attachment, HERE), OCI_GONE);
+}
+
 static void without_a_boot_id_nothing_is_of_an_earlier_boot(void **state)
 {
-	struct attachment attachment = {.interface_index = LOOPBACK, .boot = EARLIER};
+	struct attachment attachment = {
+		.interface_index = LOOPBACK, .interface = "lo", .boot = EARLIER};
 	(void)state;
 	assert_int_equal(oci_sandbox_verdict(&attachment, ""), OCI_ALIVE);
 }
@@ -144,6 +158,7 @@ int main(void)
 		cmocka_unit_test(a_container_is_its_own_sandbox_unless_it_says_otherwise),
 		cmocka_unit_test(what_is_no_state_is_refused),
 		cmocka_unit_test(the_kernel_says_whether_a_sandbox_is_gone),
+		cmocka_unit_test(an_index_under_another_name_needs_the_namespace),
 		cmocka_unit_test(without_a_boot_id_nothing_is_of_an_earlier_boot),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
