@@ -154,14 +154,27 @@ static bool is_of_others(const struct evidence *evidence, unsigned vlan,
 	return strict_user(evidence, vlan);
 }
 
-/* A stale rule is none: its VLAN has no device, or one that somebody else uses. */
-static bool has_other_table(const struct evidence *evidence, const struct network_rule *rule)
+/* The VPC CNI makes a pod's device right behind its veth, and anew for each pod: of the devices
+ * that are newer than the veth, the oldest is its own. own NULL: it may yet come. */
+static bool is_rather_of(const struct network_link *veth, const struct network_link *device,
+                         const struct network_link *own)
 {
+	if (device->index < veth->index)
+		return false;
+	return !own || own->index < veth->index || device->index < own->index;
+}
+
+/* A stale rule is none: its VLAN has no device, or one that somebody else uses or had. */
+static bool has_other_table(const struct evidence *evidence, const struct network_rule *rule,
+                            const struct network_link *veth)
+{
+	const struct network_link *own = evidence_device(evidence, branch_table_vlan(rule->table));
 	for (NETWORK_EACH(rule, item, &evidence->network)) {
 		unsigned vlan = branch_table_vlan(item->table);
+		const struct network_link *device = evidence_device(evidence, vlan);
 		if (item->priority == RULE_FROM_ADDRESS && item->table != rule->table &&
 		    prefix_equal(&item->source, &rule->source) &&
-		    (vlan == 0 || (evidence_device(evidence, vlan) &&
+		    (vlan == 0 || (device && is_rather_of(veth, device, own) &&
 		                   !is_of_others(evidence, vlan, &rule->source))))
 			return true;
 	}
@@ -178,7 +191,7 @@ static const struct network_link *user_by_address(const struct evidence *evidenc
 		return NULL;
 	const struct attachment *other = other_at(evidence, veth);
 	bool uses_rule = other && other->vlan != 0 ? other->vlan == branch_table_vlan(rule->table)
-	                                           : !has_other_table(evidence, rule);
+	                                           : !has_other_table(evidence, rule, veth);
 	return uses_rule ? veth : NULL;
 }
 

@@ -143,17 +143,6 @@ static bool is_recorded(const struct gc_sight *sight, const struct network_link 
 	return false;
 }
 
-/* Its clean-up takes all of the VLAN that is dead. */
-static bool is_explained(const struct gc_sight *sight, unsigned vlan)
-{
-	const struct gc_attachment *items = sight->attachments.items;
-	for (size_t i = 0; i < sight->attachments.count; i++)
-		if (items[i].judgement.verdict == GC_GONE && items[i].attachment.vlan == vlan &&
-		    gc_of_this_boot(sight, &items[i].attachment))
-			return true;
-	return false;
-}
-
 static bool has_address(const struct attachment *attachment, const struct prefix *address)
 {
 	for (size_t i = 0; i < attachment->address_count; i++)
@@ -162,14 +151,42 @@ static bool has_address(const struct attachment *attachment, const struct prefix
 	return false;
 }
 
+/* The clean-up of one that is gone takes it, unless somebody holds it. */
+static bool is_explained(const struct gc_sight *sight, const struct network_rule *rule,
+                         unsigned vlan)
+{
+	const struct gc_attachment *items = sight->attachments.items;
+	for (size_t i = 0; i < sight->attachments.count; i++) {
+		const struct attachment *attachment = &items[i].attachment;
+		if (items[i].judgement.verdict == GC_GONE && attachment->vlan == vlan &&
+		    gc_of_this_boot(sight, attachment) &&
+		    (rule->priority == RULE_OF_INTERFACE || has_address(attachment, &rule->source)))
+			return true;
+	}
+	return false;
+}
+
+/* Of a standard pod; a strict one has no rule of its address. */
 static bool is_address_recorded(const struct gc_sight *sight, const struct prefix *address,
                                 unsigned vlan)
 {
 	const struct gc_attachment *items = sight->attachments.items;
 	for (size_t i = 0; i < sight->attachments.count; i++)
 		if (items[i].judgement.verdict != GC_GONE && items[i].attachment.vlan == vlan &&
+		    items[i].attachment.mode != MODE_STRICT &&
 		    has_address(&items[i].attachment, address))
 			return true;
+	return false;
+}
+
+/* Routes to standard pods are in table main, and are there before the rules. */
+static bool is_routed_by_main(const struct gc_sight *sight, const struct prefix *address)
+{
+	for (NETWORK_EACH(route, item, &sight->kernel)) {
+		if (item->table == MAIN_TABLE && prefix_equal(&item->destination, address) &&
+		    pod_link(network_link_at(&sight->kernel, item->link)))
+			return true;
+	}
 	return false;
 }
 
@@ -298,6 +315,9 @@ static int look_at_from_rule(const struct search *search, const struct network_r
 	else if (owner != vlan)
 		gc_judge(&leftover.judgement, GC_GONE, "the address is %s's, which has VLAN %u",
 		         holder->name, owner);
+	else if (!is_routed_by_main(sight, &rule->source))
+		gc_judge(&leftover.judgement, GC_GONE, "the address is a strict pod's now, %s",
+		         holder->name);
 	else
 		return 0;
 	return push(search, &leftover);
@@ -334,7 +354,7 @@ static int look_at_rule(const struct search *search, const struct network_rule *
 	unsigned vlan = branch_table_vlan(rule->table);
 	if (rule->priority == RULE_TO_ADDRESS)
 		return look_at_to_rule(search, rule);
-	if (vlan == 0 || is_explained(search->sight, vlan))
+	if (vlan == 0 || is_explained(search->sight, rule, vlan))
 		return 0;
 	if (rule->priority == RULE_OF_INTERFACE)
 		return look_at_interface_rule(search, rule, vlan);

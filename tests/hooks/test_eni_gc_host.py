@@ -230,6 +230,33 @@ def same_address_again():
             place.matches([new])
 
 
+def strict_pod_of_the_same_address_and_vlan():
+    """What was a standard pod's is a strict pod's now, which has no rule of its address."""
+    for journalled in (True, False):
+        with Place() as place:
+            old = place.start(place.aws("standard"), "default/web-0", "standard", vlan=3,
+                              address="10.0.1.3")
+            place.forget(old)
+            vanish(old)
+            chain = place.aws() if journalled else place.unaware()
+            new = place.start(chain, "default/web-0", vlan=3, address="10.0.1.3")
+            place.collect()
+            place.matches([new], [] if journalled else [new], f"journalled: {journalled}")
+
+
+def two_of_one_vlan():
+    """One of them has an entry. What the other left goes in the same run."""
+    with Place() as place:
+        chain = place.aws("standard")
+        for name, address in (("web-0", "10.0.1.3"), ("web-1", "10.0.1.4")):
+            old = place.start(chain, f"default/{name}", "standard", vlan=3, address=address)
+            if name == "web-0":
+                place.forget(old)
+            vanish(old)
+        place.collect()
+        place.matches([])
+
+
 def living_pod_without_entry():
     """It has address and VLAN of the one that is gone, and an even older rule has its address."""
     with Place() as place:
@@ -243,6 +270,22 @@ def living_pod_without_entry():
 
 
 # What was there before podsg.
+
+def living_pod_beside_an_older_device():
+    """A dead pod's rule leads from its address to a device that is older than its veth."""
+    with Place() as place:
+        chain = place.aws("standard")
+        older = place.start(chain, "default/db-0", "standard", vlan=2, address="10.0.1.14")
+        place.forget(older)
+        vanish(older)
+        old = place.start(chain, "default/web-0", "standard", vlan=5, address="10.0.1.14")
+        vanish(old)
+        new = place.start(place.unaware("standard"), "default/web-0", "standard", vlan=5,
+                          address="10.0.1.14")
+        said = place.collect()
+        equal(said.verdicts()[old.sandbox.id], "gone", "verdict of the old one")
+        place.matches([new], [new])
+
 
 def leftovers_without_journal():
     with Place() as place:
@@ -866,6 +909,9 @@ CASES = (
     ("grace period 0, without a journal: likewise", grace_period_zero, False),
     ("the old pod's VLAN is a newer pod's", same_vlan_again),
     ("the old pod's address is an ordinary pod's", same_address_again),
+    ("address and VLAN of the old pod are a strict pod's", strict_pod_of_the_same_address_and_vlan),
+    ("a pod without an entry, and an older device", living_pod_beside_an_older_device),
+    ("two old pods of one VLAN, one without an entry", two_of_one_vlan),
     ("a living pod of which the journal does not know keeps what it has", living_pod_without_entry),
     ("what was there before podsg goes, what lives and what is others' stays",
      leftovers_without_journal),
