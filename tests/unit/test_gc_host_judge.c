@@ -503,8 +503,13 @@ static void attachment_explains_what_is_its_own(void **state)
 		{{"link 5 vlan.eth.3", "entry s netns=/run/netns/x there vlan=3"}, ""},
 		/* Its clean-up is the entry's. */
 		{{"link 5 vlan.eth.3", "iif vlana 103", "from 10.0.1.5 103",
-	          "entry s interface=vlana index=6 vlan=3 device=5"},
+	          "entry s interface=vlana index=6 vlan=3 device=5 address=10.0.1.5"},
 	         ""},
+		/* Another one of the VLAN, which has no entry, had that address. */
+		{{"link 5 vlan.eth.3", "from 10.0.1.6 103",
+	          "entry s interface=enia index=6 vlan=3 device=5 address=10.0.1.5"},
+	         "ip rule 1536 from 10.0.1.6 lookup 103 gone: no interface has a route to the "
+	         "address"},
 		{{"link 9 vlan.eth.3", "entry s interface=vlana index=6 vlan=3 device=5"},
 	         "link vlan.eth.3 gone: no living pod's route or rule leads to it"},
 		{{"link 5 vlan.eth.3", "iif vlana 103",
