@@ -198,6 +198,8 @@ static void set_value(struct gc_attachment *item, const char *word)
 		attachment->state = ATTACHMENT_GONE;
 	else if (strcmp(word, "state=adding") == 0)
 		attachment->state = ATTACHMENT_ADDING;
+	else if (strcmp(word, "mode=standard") == 0)
+		attachment->mode = MODE_STANDARD;
 	else if (strcmp(key, "address") == 0)
 		attachment->addresses[attachment->address_count++] = address(equals + 1);
 	else if (strcmp(key, "created") == 0)
@@ -522,8 +524,13 @@ static void attachment_explains_what_is_its_own(void **state)
 	         "ip rule 10 iif vlanold lookup 103 gone: there is no interface vlanold"},
 		/* Its route is missing for a moment, the runtime protects it. */
 		{{"link 5 vlan.eth.3", "from 10.0.1.5 103", "runtime s ready",
-	          "entry s interface=enia index=6 vlan=3 device=5 address=10.0.1.5"},
+	          "entry s interface=enia index=6 vlan=3 device=5 address=10.0.1.5 mode=standard"},
 	         ""},
+		/* A strict pod has no such rule. */
+		{{"link 5 vlan.eth.3", "link 6 vlana", "route 10.0.1.5 103 6", "from 10.0.1.5 103",
+	          "entry s interface=vlana index=6 vlan=3 device=5 address=10.0.1.5"},
+	         "ip rule 1536 from 10.0.1.5 lookup 103 gone: the address is a strict pod's now, "
+	         "vlana"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
