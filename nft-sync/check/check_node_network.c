@@ -156,16 +156,22 @@ static void judge_forwarding(const struct node_run *node)
 		                    "net.ipv6.conf.all.forwarding");
 }
 
+/* NULL: it is that new, or nobody asked. */
+static struct finding *find_older_kernel(const struct node_run *node, const struct check *check,
+                                         const unsigned needed[static 2])
+{
+	const struct fact fact = node_fact(node, "/proc/sys/kernel/osrelease");
+	check_judged(node->run, check);
+	if (host_version_compare(&node->sight.kernel, needed, 2) >= 0)
+		return NULL;
+	return check_found(node->run, check, "Node", &fact, "runs Linux %s",
+	                   node->sight.kernel.text);
+}
+
 static void judge_kernel(const struct node_run *node)
 {
 	static const unsigned needed[] = {5, 6};
-	const struct fact fact = node_fact(node, "/proc/sys/kernel/osrelease");
-	check_judged(node->run, &node_kernel);
-	if (host_version_compare(&node->sight.kernel, needed, 2) >= 0)
-		return;
-	struct finding *finding = check_found(node->run, &node_kernel, "Node", &fact,
-	                                      "runs Linux %s", node->sight.kernel.text);
-	finding_fix(node->run, finding,
+	finding_fix(node->run, find_older_kernel(node, &node_kernel, needed),
 	            "an AMI with Linux 5.10 or later: Amazon Linux 2023, Bottlerocket, or Amazon "
 	            "Linux 2 with kernel-5.10");
 }
@@ -173,15 +179,9 @@ static void judge_kernel(const struct node_run *node)
 static void judge_table_owner(const struct node_run *node)
 {
 	static const unsigned needed[] = {6, 9};
-	const struct fact fact = node_fact(node, "/proc/sys/kernel/osrelease");
 	if (!node->run->facts->config->nft_sync.own_table)
 		return;
-	check_judged(node->run, &node_table_owner);
-	if (host_version_compare(&node->sight.kernel, needed, 2) >= 0)
-		return;
-	struct finding *finding = check_found(node->run, &node_table_owner, "Node", &fact,
-	                                      "runs Linux %s", node->sight.kernel.text);
-	finding_fix(node->run, finding,
+	finding_fix(node->run, find_older_kernel(node, &node_table_owner, needed),
 	            "podsgctl check --only node-flush-ruleset,node-firewalld,node-repairs    "
 	            "# who would flush it");
 }

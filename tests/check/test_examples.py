@@ -57,10 +57,7 @@ CASES = (the_readme_explains_what_is_found, every_document_is_read)
 
 
 def main():
-    program = tap.Program()
-    for case in CASES:
-        program.case(case.__name__.replace("_", " "), case)
-    return program.finish()
+    return tap.run((case.__name__.replace("_", " "), case) for case in CASES)
 
 
 if __name__ == "__main__":

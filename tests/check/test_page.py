@@ -55,10 +55,7 @@ CASES = (the_page_is_what_its_writer_writes, every_word_is_on_the_page)
 
 
 def main():
-    program = tap.Program()
-    for case in CASES:
-        program.case(case.__name__.replace("_", " "), case)
-    return program.finish()
+    return tap.run((case.__name__.replace("_", " "), case) for case in CASES)
 
 
 if __name__ == "__main__":

@@ -367,10 +367,7 @@ def main():
     reason = pods.missing()
     if reason:
         tap.skip(reason)
-    program = tap.Program()
-    for name, function in CASES:
-        program.case(name, function)
-    return program.finish()
+    return tap.run(CASES)
 
 
 if __name__ == "__main__":

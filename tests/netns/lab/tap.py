@@ -90,6 +90,14 @@ class Program:
         return 1 if self.failed else 0
 
 
+def run(cases):
+    """All of (name, function), and the exit status."""
+    program = Program()
+    for name, function in cases:
+        program.case(name, function)
+    return program.finish()
+
+
 class Selection(Program):
     """
     All cases, or those whose names have one of the words of the command line. They share nothing and
