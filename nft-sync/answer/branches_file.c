@@ -346,6 +346,7 @@ static bool read_branch(struct arena *arena, const cJSON *object, struct branch 
 	    !read_mode(object, &branch->mode) || !read_names(arena, object, branch) ||
 	    !read_groups(arena, object, branch))
 		return false;
+	memcpy(branch->first_name, branch->interface, INTERFACE_NAME_MAX);
 	read_addresses(object, branch);
 	branch->source_dest_check =
 		!cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(object, "sourceDestCheck"));

@@ -14,10 +14,8 @@
 
 static const char *interface_name(const struct host *host, unsigned index)
 {
-	for (size_t i = 0; i < host->link_count; i++)
-		if (host->links[i].index == index)
-			return host->links[i].name;
-	return "";
+	const struct host_link *link = host_link_numbered(host, index);
+	return link ? link->name : "";
 }
 
 void drop_event_end(const struct drop_record *record, const struct drop_facts *facts,

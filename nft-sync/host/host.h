@@ -21,6 +21,9 @@
 struct host_link {
 	char name[INTERFACE_NAME_MAX];
 	unsigned index;
+	/* What it was called when a host_watch first saw it: by this the CNI made it. "": it has
+	 * gone, and one of its number that is there now is another one. */
+	char first_name[INTERFACE_NAME_MAX];
 };
 
 struct host_address {
@@ -31,6 +34,7 @@ struct host_address {
 struct host {
 	struct host_link *links; /* by name */
 	size_t link_count;
+	bool renamed;                   /* some link has not its first name */
 	struct host_address *addresses; /* global ones only; by link, then address */
 	size_t address_count;
 	char default_interface[INTERFACE_NAME_MAX]; /* of IPv4, else of IPv6; "" = none */
@@ -38,6 +42,9 @@ struct host {
 
 void host_done(struct host *host); /* what it points to; it is empty afterwards */
 const struct host_link *host_link(const struct host *host, const char *name);
+/* Whatever it is called now; of two the one that still has the name. */
+const struct host_link *host_link_once(const struct host *host, const char *first_name);
+const struct host_link *host_link_numbered(const struct host *host, unsigned index);
 bool host_equal(const struct host *a, const struct host *b);
 
 /* All facts at once, without a watch. Fills ret only on success. */
@@ -51,8 +58,8 @@ int host_watch_fd(const struct host_watch *watch); /* readable: call host_read()
 
 /*
  * Reads what the kernel reported and, where it may matter, all facts anew (the first time
- * always). *changed says whether host differs from what it was. On failure host is as before and
- * the next call reads everything.
+ * always). *changed says whether host differs from what it was, also on failure: then host is what
+ * was read last, and the next call reads everything.
  */
 int host_read(struct host_watch *watch, struct host *host, bool *changed, struct error *err);
 

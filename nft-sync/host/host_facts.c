@@ -63,7 +63,8 @@ static int read_link(const struct nlmsghdr *message, void *data)
 		return out_of_memory();
 	host->links = links;
 	links[host->link_count] = (struct host_link){.index = (unsigned)header->ifi_index};
-	memcpy(links[host->link_count++].name, name, strlen(name) + 1);
+	memcpy(links[host->link_count].name, name, strlen(name) + 1);
+	memcpy(links[host->link_count++].first_name, name, strlen(name) + 1);
 	return MNL_CB_OK;
 }
 

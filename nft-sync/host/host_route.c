@@ -52,14 +52,6 @@ static struct nlmsghdr *route_request(char *buffer, const struct prefix *destina
 	return message;
 }
 
-static const char *name_of(const struct host *host, unsigned index)
-{
-	for (size_t i = 0; i < host->link_count; i++)
-		if (host->links[i].index == index)
-			return host->links[i].name;
-	return NULL;
-}
-
 int host_route(const struct host *host, const struct prefix *destination,
                const struct prefix *source, const char *in_interface, uint32_t mark,
                char ret[static INTERFACE_NAME_MAX], struct error *err)
@@ -69,7 +61,7 @@ int host_route(const struct host *host, const struct prefix *destination,
 	struct route_answer answer = {0};
 	char text[PREFIX_TEXT_MAX];
 	struct netlink netlink;
-	const char *name;
+	const struct host_link *out;
 	int code;
 
 	if (in == NULL && in_interface[0] != '\0')
@@ -88,9 +80,9 @@ int host_route(const struct host *host, const struct prefix *destination,
 	ret[0] = '\0';
 	if (answer.type == RTN_LOCAL)
 		return 0;
-	name = name_of(host, answer.index);
-	if (name == NULL)
+	out = host_link_numbered(host, answer.index);
+	if (out == NULL)
 		return error_set(err, -ENETUNREACH, "route to %s: none", text);
-	memcpy(ret, name, strlen(name) + 1);
+	memcpy(ret, out->name, INTERFACE_NAME_MAX);
 	return 0;
 }

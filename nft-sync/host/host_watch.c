@@ -11,10 +11,12 @@
 
 #define EVENT_BUFFER (1 << 20)
 #define DATAGRAM_SIZE 32768
+#define READ_TRIES 5
 
 struct host_watch {
 	struct mnl_socket *events;
 	bool stale; /* what was read last is not all there is */
+	bool lost;  /* events have been, behind it */
 };
 
 static struct mnl_socket *open_events(unsigned groups)
@@ -111,8 +113,24 @@ static bool event_matters(const struct host *host, const struct nlmsghdr *messag
 	}
 }
 
-/* ENOBUFS: events were lost. A datagram that does not fit is one that was not understood. */
-static int drain_events(struct host_watch *watch, const struct host *host)
+/* The kernel gives its number again. A port of a bridge that ends is not the end of its link. */
+static void note_end(struct host *host, const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+
+	if (message->nlmsg_type != RTM_DELLINK ||
+	    message->nlmsg_len < NLMSG_LENGTH(sizeof(*header)) || header->ifi_family != AF_UNSPEC)
+		return;
+	for (size_t i = 0; i < host->link_count; i++)
+		if (host->links[i].index == (unsigned)header->ifi_index)
+			host->links[i].first_name[0] = '\0';
+}
+
+/*
+ * What they say of now, which is host or the reading that is to follow it. ENOBUFS: events were
+ * lost. A datagram that does not fit is one that was not understood.
+ */
+static int drain_events(struct host_watch *watch, struct host *host, const struct host *now)
 {
 	alignas(struct nlmsghdr) char buffer[DATAGRAM_SIZE];
 
@@ -121,6 +139,7 @@ static int drain_events(struct host_watch *watch, const struct host *host)
 
 		if (size < 0 && (errno == ENOBUFS || errno == ENOSPC)) {
 			watch->stale = true;
+			watch->lost = true;
 			continue;
 		}
 		if (size < 0)
@@ -130,29 +149,75 @@ static int drain_events(struct host_watch *watch, const struct host *host)
 		const struct nlmsghdr *message = start;
 
 		for (int left = (int)size; mnl_nlmsg_ok(message, left);
-		     message = mnl_nlmsg_next(message, &left))
-			watch->stale = watch->stale || event_matters(host, message);
+		     message = mnl_nlmsg_next(message, &left)) {
+			note_end(host, message);
+			watch->stale = watch->stale || event_matters(now, message);
+		}
 	}
+}
+
+/* NULL: it is new. Where events were lost one that ended may be among them. */
+static const struct host_link *former_link(const struct host *host, const struct host_link *link,
+                                           bool lost)
+{
+	const struct host_link *former = host_link(host, link->name);
+
+	if (former == NULL || former->index != link->index)
+		former = lost ? NULL : host_link_numbered(host, link->index);
+	return former != NULL && former->first_name[0] != '\0' ? former : NULL;
+}
+
+static void take_first_names(const struct host *host, struct host *fresh, bool lost)
+{
+	for (size_t i = 0; i < fresh->link_count; i++) {
+		struct host_link *link = &fresh->links[i];
+		const struct host_link *former = former_link(host, link, lost);
+
+		if (former != NULL)
+			memcpy(link->first_name, former->first_name, INTERFACE_NAME_MAX);
+		fresh->renamed = fresh->renamed || strcmp(link->first_name, link->name) != 0;
+	}
+}
+
+/*
+ * The events of what was read already are among those that have come meanwhile: without them a link
+ * that is new could pass for the one that had its number before.
+ */
+static int read_anew(struct host_watch *watch, struct host *host, bool last, bool *changed,
+                     struct error *err)
+{
+	struct host fresh = {0};
+	bool lost = watch->lost;
+	int ret = host_facts(&fresh, err);
+
+	if (ret < 0)
+		return ret;
+	watch->stale = false;
+	watch->lost = false;
+	if (!last)
+		ret = drain_events(watch, host, &fresh);
+	if (ret < 0) {
+		watch->stale = true;
+		host_done(&fresh);
+		return error_set(err, ret, "rtnetlink: %s", strerror(-ret));
+	}
+	take_first_names(host, &fresh, lost || watch->lost);
+	*changed = *changed || !host_equal(host, &fresh);
+	host_done(host);
+	*host = fresh;
+	return 0;
 }
 
 int host_read(struct host_watch *watch, struct host *host, bool *changed, struct error *err)
 {
-	struct host fresh = {0};
-	int ret = drain_events(watch, host);
+	int ret = drain_events(watch, host, host);
 
 	*changed = false;
 	if (ret < 0) {
 		watch->stale = true;
 		return error_set(err, ret, "rtnetlink: %s", strerror(-ret));
 	}
-	if (!watch->stale)
-		return 0;
-	ret = host_facts(&fresh, err);
-	if (ret < 0)
-		return ret;
-	watch->stale = false;
-	*changed = !host_equal(host, &fresh);
-	host_done(host);
-	*host = fresh;
-	return 0;
+	for (unsigned tries = READ_TRIES; ret == 0 && watch->stale && tries > 0; tries--)
+		ret = read_anew(watch, host, tries == 1, changed, err);
+	return ret;
 }

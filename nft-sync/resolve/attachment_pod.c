@@ -57,12 +57,3 @@ const struct pod *attachment_pod(const struct attachment *attachment, const char
 	const struct pod *pod = model_pod(model, attachment->namespace, attachment->pod);
 	return pod && is_uid_of(attachment->uid, pod) ? pod : NULL;
 }
-
-const struct host_link *attachment_link(const struct attachment *attachment,
-                                        const struct host *host)
-{
-	const struct host_link *link = host_link(host, attachment->interface);
-	bool same = link &&
-	            (!attachment->interface_index || link->index == attachment->interface_index);
-	return same ? link : NULL;
-}

@@ -5,7 +5,6 @@
 /* Which pod an attachment of the journal is of. */
 
 #include "common/journal.h"
-#include "nft-sync/host/host.h"
 #include "nft-sync/model/model.h"
 
 /* Plain containerd says nothing of pods: then addresses tell. */
@@ -17,9 +16,5 @@ bool attachment_has_pod(const struct attachment *attachment);
  */
 const struct pod *attachment_pod(const struct attachment *attachment, const char *node,
                                  struct model *model);
-
-/* Its host interface, or NULL: a later one of the same name is another one. */
-const struct host_link *attachment_link(const struct attachment *attachment,
-                                        const struct host *host);
 
 #endif

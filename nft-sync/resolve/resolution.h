@@ -55,6 +55,9 @@ struct branch {
 	size_t group_count;
 	bool too_many_rules[DIRECTIONS]; /* set by the renderer: closed in that direction */
 	struct branch_sandbox sandbox;
+	/* What the next resolution knows its interface by, whatever that is called then. */
+	unsigned index;                      /* 0 = it is not there, or nobody has looked */
+	char first_name[INTERFACE_NAME_MAX]; /* as in host.h; interface, while it is not there */
 };
 
 /* A group that a rule in use refers to, and who belongs to it. */

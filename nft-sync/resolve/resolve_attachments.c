@@ -50,6 +50,35 @@ static size_t lower_bound(const struct resolver *resolver, const struct pod *pod
 	return low;
 }
 
+/*
+ * By its very name and number. The number goes again to an interface that is moved in from a pod's
+ * namespace, as most are made, once the one before is gone.
+ */
+static bool is_known(const struct resolver *resolver, const struct host_link *link)
+{
+	const struct attachment *const *attachments;
+	size_t count;
+	if (model_attachments(resolver->model, &attachments, &count) < 0)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (attachments[i]->interface_index == link->index &&
+		    strcmp(attachments[i]->interface, link->name) == 0)
+			return true;
+	return false;
+}
+
+const struct host_link *resolver_link(const struct resolver *resolver,
+                                      const struct attachment *attachment)
+{
+	const struct host_link *link = host_link_once(resolver->host, attachment->interface);
+	if (!attachment->interface_index || (link && link->index == attachment->interface_index))
+		return link;
+	link = host_link_numbered(resolver->host, attachment->interface_index);
+	if (!link || strcmp(link->first_name, attachment->interface) == 0)
+		return link;
+	return is_gone(attachment) || is_known(resolver, link) ? NULL : link;
+}
+
 const struct attachment *resolver_attachment(const struct resolver *resolver, const struct pod *pod)
 {
 	size_t first = lower_bound(resolver, pod);
@@ -62,7 +91,7 @@ const struct attachment *resolver_attachment(const struct resolver *resolver, co
 			break;
 		found = next->attachment;
 	}
-	if (found && is_gone(found) && !attachment_link(found, resolver->host))
+	if (found && is_gone(found) && !resolver_link(resolver, found))
 		return NULL;
 	return found;
 }
@@ -99,7 +128,7 @@ static int note_unfiltered(struct resolver *resolver, const struct attachment *a
 static bool is_unfiltered(const struct resolver *resolver, const struct attachment *attachment)
 {
 	return attachment->state == ATTACHMENT_UNFILTERED && attachment_has_pod(attachment) &&
-	       attachment_link(attachment, resolver->host);
+	       resolver_link(resolver, attachment);
 }
 
 static int match(struct resolver *resolver, const struct attachment *attachment)

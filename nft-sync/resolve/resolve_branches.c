@@ -46,12 +46,11 @@ static void settle_interface(const struct resolver *resolver, const struct pod *
 	               names[MODE_STANDARD]);
 	mode = preferred_mode(resolver, pod, names);
 	other = mode == MODE_STRICT ? MODE_STANDARD : MODE_STRICT;
-	if (host_link(resolver->host, names[mode]) == NULL &&
-	    host_link(resolver->host, names[other]) != NULL)
+	if (host_link_once(resolver->host, names[mode]) == NULL &&
+	    host_link_once(resolver->host, names[other]) != NULL)
 		mode = other;
 	branch->mode = mode;
-	branch->present = host_link(resolver->host, names[mode]) != NULL;
-	memcpy(branch->interface, names[mode], INTERFACE_NAME_MAX);
+	branch_take_link(branch, host_link_once(resolver->host, names[mode]), names[mode]);
 }
 
 /* A journal that was lost takes no pod's rules away: the interface that had them is still there. */
@@ -59,15 +58,16 @@ static void settle_by_former(const struct resolver *resolver, const struct pod *
                              struct branch *branch)
 {
 	const struct branch *former = NULL;
+	const struct host_link *link;
 
 	if (resolver->previous)
 		former = resolution_branch_of_pod(resolver->previous, pod->namespace, pod->name,
 		                                  pod->uid);
-	if (!former || !host_link(resolver->host, former->interface))
+	link = former ? resolver_link_again(resolver, former) : NULL;
+	if (!link)
 		return;
 	branch->mode = former->mode;
-	branch->present = true;
-	memcpy(branch->interface, former->interface, INTERFACE_NAME_MAX);
+	branch_take_link(branch, link, former->interface);
 }
 
 /* As podsg-cni saw it. An interface that it did not see is looked for, but the mode holds. */
@@ -80,8 +80,20 @@ static void settle_by_journal(const struct resolver *resolver, const struct atta
 		memcpy(branch->device, attachment->device, INTERFACE_NAME_MAX);
 	if (attachment->interface[0] == '\0')
 		return;
-	memcpy(branch->interface, attachment->interface, INTERFACE_NAME_MAX);
-	branch->present = attachment_link(attachment, resolver->host) != NULL;
+	branch_take_link(branch, resolver_link(resolver, attachment), attachment->interface);
+}
+
+/* Root's doing; CNIs and this node's own names know nothing of it. */
+static void say_renamed(struct resolver *resolver, const struct attachment *attachment,
+                        const struct branch *branch)
+{
+	const char *name =
+		attachment && attachment->interface[0] != '\0' ? attachment->interface : branch->first_name;
+
+	if (strcmp(name, branch->interface) != 0)
+		problems_add(&resolver->problems,
+		             "pod %s/%s: its interface %s is called %s now: its rules follow it",
+		             branch->namespace, branch->pod, name, branch->interface);
 }
 
 static int copy_names(struct resolver *resolver, const struct pod *pod, struct branch *branch)
@@ -202,6 +214,7 @@ static int add_pod(struct resolver *resolver, const struct pod *pod,
 	copy_addresses(pod, attachment, branch);
 	if (copy_names(resolver, pod, branch) < 0)
 		return -ENOMEM;
+	say_renamed(resolver, attachment, branch);
 	return take_groups(resolver, groups, branch);
 }
 
@@ -217,6 +230,25 @@ static int reserve_branches(struct resolver *resolver)
 	resolver->out->branches =
 		arena_array(resolver->arena, capacity != 0 ? capacity : 1, sizeof(struct branch));
 	return resolver->out->branches != NULL ? 0 : -ENOMEM;
+}
+
+const struct host_link *resolver_link_again(const struct resolver *resolver,
+                                            const struct branch *former)
+{
+	const struct host_link *link = host_link_numbered(resolver->host, former->index);
+
+	return link && strcmp(link->first_name, former->first_name) == 0
+	               ? link
+	               : host_link_once(resolver->host, former->first_name);
+}
+
+void branch_take_link(struct branch *branch, const struct host_link *link,
+                      const char name[static INTERFACE_NAME_MAX])
+{
+	branch->present = link != NULL;
+	branch->index = link ? link->index : 0;
+	memcpy(branch->interface, link ? link->name : name, INTERFACE_NAME_MAX);
+	memcpy(branch->first_name, link ? link->first_name : name, INTERFACE_NAME_MAX);
 }
 
 struct branch *resolver_add_branch(struct resolver *resolver)

@@ -61,11 +61,15 @@ static const struct attachment *find_attachment(const struct resolver *resolver,
 
 	if (model_attachments(resolver->model, &attachments, &count) < 0)
 		return NULL;
-	for (size_t i = 0; i < count; i++)
-		if (attachments[i]->state != ATTACHMENT_GONE && is_of(attachments[i], branch) &&
-		    strcmp(attachments[i]->interface, branch->interface) == 0 &&
-		    attachment_link(attachments[i], resolver->host) != NULL)
+	for (size_t i = 0; i < count; i++) {
+		const struct host_link *link;
+
+		if (attachments[i]->state == ATTACHMENT_GONE || !is_of(attachments[i], branch))
+			continue;
+		link = resolver_link(resolver, attachments[i]);
+		if (link && strcmp(link->name, branch->interface) == 0)
 			return attachments[i];
+	}
 	return NULL;
 }
 
@@ -80,7 +84,8 @@ static void settle_sandbox(const struct resolver *resolver, struct branch *branc
 		resolver_take_sandbox(attachment, branch);
 }
 
-static int copy_orphan(struct resolver *resolver, const struct branch *former)
+static int copy_orphan(struct resolver *resolver, const struct branch *former,
+                       const struct host_link *link)
 {
 	struct branch *branch = resolver_add_branch(resolver);
 
@@ -88,7 +93,7 @@ static int copy_orphan(struct resolver *resolver, const struct branch *former)
 		return -E2BIG;
 	*branch = *former;
 	branch->orphan = true;
-	branch->present = true;
+	branch_take_link(branch, link, former->interface);
 	settle_sandbox(resolver, branch);
 	branch->state = BRANCH_OPEN;
 	branch->namespace = arena_strdup(resolver->arena, former->namespace);
@@ -114,11 +119,15 @@ int resolve_orphans(struct resolver *resolver)
 	for (size_t i = 0; previous != NULL && i < previous->branch_count; i++) {
 		const struct branch *branch = &previous->branches[i];
 
-		if (host_link(resolver->host, branch->interface) == NULL ||
-		    is_documented(resolver, branch) || is_taken(resolver, count, branch->interface))
+		if (is_documented(resolver, branch))
 			continue;
 
-		int ret = copy_orphan(resolver, branch);
+		const struct host_link *link = resolver_link_again(resolver, branch);
+
+		if (link == NULL || is_taken(resolver, count, link->name))
+			continue;
+
+		int ret = copy_orphan(resolver, branch, link);
 
 		if (ret < 0)
 			return ret;

@@ -44,7 +44,21 @@ bool resolver_is_local(const struct resolver *resolver, const struct pod *pod);
 /* Whose interface, mode and addresses the pod has; NULL: the journal does not say. */
 const struct attachment *resolver_attachment(const struct resolver *resolver,
                                              const struct pod *pod);
+/*
+ * Its host interface, whatever somebody has called it since, or NULL: a later one of the same name
+ * is another one.
+ */
+const struct host_link *resolver_link(const struct resolver *resolver,
+                                      const struct attachment *attachment);
 void resolver_take_sandbox(const struct attachment *attachment, struct branch *branch);
+
+/* The interface of a branch of the resolution before, or the one that was made anew in its place.
+ */
+const struct host_link *resolver_link_again(const struct resolver *resolver,
+                                            const struct branch *former);
+/* link may be NULL: then name is what its interface is to be called. */
+void branch_take_link(struct branch *branch, const struct host_link *link,
+                      const char name[static INTERFACE_NAME_MAX]);
 
 /* The next branch, empty, at the end of out->branches, or NULL. */
 struct branch *resolver_add_branch(struct resolver *resolver);

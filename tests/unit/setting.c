@@ -94,13 +94,19 @@ void setting_links(struct setting *setting, const char *names)
 	host->links = calloc(strlen(names) + 1, sizeof(*host->links));
 	assert_non_null(host->links);
 	host->link_count = 0;
-	for (const char *name; (name = strsep(&rest, " ")) != NULL;) {
+	host->renamed = strchr(names, ':') != NULL;
+	for (char *name; (name = strsep(&rest, " ")) != NULL;) {
 		struct host_link *link = &host->links[host->link_count];
 
 		if (name[0] == '\0')
 			continue;
+
+		const char *now = strsep(&name, ":");
+
 		link->index = (unsigned)++host->link_count;
-		(void)snprintf(link->name, sizeof(link->name), "%s", name);
+		(void)snprintf(link->name, sizeof(link->name), "%s", now);
+		(void)snprintf(link->first_name, sizeof(link->first_name), "%s",
+		               name != NULL ? name : now);
 	}
 	qsort(host->links, host->link_count, sizeof(*host->links), link_compare);
 	free(copy);

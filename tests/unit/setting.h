@@ -50,7 +50,7 @@ void setting_configure(struct setting *setting, const char *config);
 void setting_put(struct setting *setting, const char *name, const char *yaml);
 void setting_attach(struct setting *setting, const struct attachment *attachment);
 void setting_remove(struct setting *setting, const char *name);
-void setting_links(struct setting *setting, const char *names); /* with blanks between */
+void setting_links(struct setting *setting, const char *names); /* NAME[:FIRST_NAME] NAME… */
 void setting_resolve(struct setting *setting); /* the former resolution is `previous` */
 
 /* By "namespace/name"; NULL if there is none. */

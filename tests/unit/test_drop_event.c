@@ -78,7 +78,8 @@ static const cJSON *part(const cJSON *object, const char *key)
 /* Links by hand: setting_links() gives them the indexes that it likes. */
 static void add_links(void)
 {
-	static const struct host_link links[] = {{WEB_INTERFACE, 7}, {"eth0", 2}};
+	static const struct host_link links[] = {{.name = WEB_INTERFACE, .index = 7},
+	                                         {.name = "eth0", .index = 2}};
 	static struct host_address node;
 
 	node = (struct host_address){.link = 2, .address = prefix_of("10.0.0.10")};

@@ -87,29 +87,32 @@ static struct nlmsghdr *begin(char *buffer, uint16_t type, uint16_t flags)
 	return message;
 }
 
-static void set_up(const char *name)
+static void set_state(const char *name, unsigned flags)
 {
 	_Alignas(struct nlmsghdr) char buffer[512];
 	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, 0);
 	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 
-	header->ifi_flags = header->ifi_change = IFF_UP;
+	header->ifi_change = IFF_UP;
+	header->ifi_flags = flags;
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
 }
 
 /* A veth whose other end, NAMEx, is up as well, so that there is a carrier. */
-static void add_link(const char *name)
+static void add_link_numbered(const char *name, int index)
 {
 	_Alignas(struct nlmsghdr) char buffer[512];
 	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	char peer[INTERFACE_NAME_MAX];
+	struct ifinfomsg *header;
 	struct nlattr *info;
 	struct nlattr *data;
 	struct nlattr *other;
 
 	(void)snprintf(peer, sizeof(peer), "%.14sx", name);
-	(void)mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	header->ifi_index = index;
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_str(message, IFLA_INFO_KIND, "veth");
@@ -121,8 +124,13 @@ static void add_link(const char *name)
 	mnl_attr_nest_end(message, data);
 	mnl_attr_nest_end(message, info);
 	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
-	set_up(name);
-	set_up(peer);
+	set_state(name, IFF_UP);
+	set_state(peer, IFF_UP);
+}
+
+static void add_link(const char *name)
+{
+	add_link_numbered(name, 0); /* the kernel's choice */
 }
 
 static unsigned link_index(const char *name)
@@ -140,6 +148,45 @@ static void delete_link(const char *name)
 	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 
 	header->ifi_index = (int)link_index(name);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+static void rename_link(const char *name, const char *as)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, 0);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	set_state(name, 0); /* before Linux 6.2 nothing else can be renamed */
+	header->ifi_index = (int)link_index(name);
+	mnl_attr_put_strz(message, IFLA_IFNAME, as);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+static void add_bridge(const char *name)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+
+	(void)mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+
+	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
+
+	mnl_attr_put_str(message, IFLA_INFO_KIND, "bridge");
+	mnl_attr_nest_end(message, info);
+	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
+}
+
+/* bridge 0: none. */
+static void set_bridge(const char *name, unsigned bridge)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, 0);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ifi_index = (int)link_index(name);
+	mnl_attr_put_u32(message, IFLA_MASTER, bridge);
 	assert_int_equal(netlink_query(&place.netlink, message, NULL, NULL), 0);
 }
 
@@ -208,6 +255,79 @@ static void links_that_come_and_go_are_noticed(void **state)
 	assert_null(host_link(&place.host, "eni1"));
 }
 
+static void assert_first_name(const char *name, const char *expected)
+{
+	const struct host_link *link = host_link(&place.host, name);
+
+	assert_non_null(link);
+	assert_string_equal(link->first_name, expected);
+	assert_ptr_equal(host_link_once(&place.host, expected), link);
+}
+
+static void a_link_that_is_renamed_is_found_by_its_first_name(void **state)
+{
+	(void)need(state);
+	add_link("eni1");
+	add_link("eni2");
+	read_host();
+	rename_link("eni1", "other");
+	read_host();
+	assert_true(place.changed);
+	assert_first_name("other", "eni1");
+	rename_link("other", "another");
+	rename_link("eni2", "eni1");
+	read_host();
+	assert_first_name("another", "eni1");
+	assert_first_name("eni1", "eni2");
+	assert_null(host_link_once(&place.host, "other"));
+	rename_link("eni1", "eni2");
+	rename_link("another", "eni1");
+	read_host();
+	assert_first_name("eni1", "eni1");
+	assert_first_name("eni2", "eni2");
+}
+
+static void a_port_that_leaves_its_bridge_is_the_same_link(void **state)
+{
+	(void)need(state);
+	add_link("eni1");
+	add_bridge("br0");
+	read_host();
+	rename_link("eni1", "other");
+	read_host();
+	set_bridge("other", link_index("br0"));
+	read_host();
+	set_bridge("other", 0);
+	add_link("eni2");
+	read_host();
+	assert_true(place.changed);
+	assert_first_name("other", "eni1");
+}
+
+static void a_link_with_the_number_of_one_that_ended_is_new(void **state)
+{
+	(void)need(state);
+	add_link("eni1");
+	read_host();
+
+	int index = (int)link_index("eni1");
+
+	delete_link("eni1");
+	add_link_numbered("eni2", index);
+	read_host();
+	assert_true(place.changed);
+	assert_int_equal(link_index("eni2"), index);
+	assert_first_name("eni2", "eni2");
+	rename_link("eni2", "eni1");
+	read_host();
+	assert_first_name("eni1", "eni2");
+	delete_link("eni1");
+	add_link_numbered("eni1", index);
+	read_host();
+	assert_true(place.changed);
+	assert_first_name("eni1", "eni1");
+}
+
 static void global_addresses_are_facts_and_link_local_ones_are_not(void **state)
 {
 	struct prefix expected = prefix_of("10.0.0.1");
@@ -263,6 +383,17 @@ static void lost_events_mean_that_everything_is_read_anew(void **state)
 	read_host();
 	assert_non_null(host_link(&place.host, "eni0"));
 	assert_non_null(host_link(&place.host, "eni25"));
+
+	int index = (int)link_index("eni25");
+
+	delete_link("eni25");
+	for (unsigned i = 0; i < 25; i++) {
+		(void)snprintf(name, sizeof(name), "eni%u", i);
+		delete_link(name);
+	}
+	add_link_numbered("new", index);
+	read_host();
+	assert_first_name("new", "new");
 }
 
 static void routes_lead_out_or_to_the_node_itself_or_nowhere(void **state)
@@ -314,6 +445,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_bare_namespace_has_no_default_route),
 		TEST(links_that_come_and_go_are_noticed),
+		TEST(a_link_that_is_renamed_is_found_by_its_first_name),
+		TEST(a_port_that_leaves_its_bridge_is_the_same_link),
+		TEST(a_link_with_the_number_of_one_that_ended_is_new),
 		TEST(global_addresses_are_facts_and_link_local_ones_are_not),
 		TEST(the_default_route_of_the_lowest_metric_counts_and_ipv4_goes_first),
 		TEST(lost_events_mean_that_everything_is_read_anew),

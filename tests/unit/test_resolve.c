@@ -137,6 +137,11 @@ static void the_mode_is_read_from_the_interface_that_exists(void **state)
 		{STRICT, "eth0 eni" HASH, "eni" HASH, MODE_STANDARD, true},
 		{STANDARD, "eth0 vlan" HASH, "vlan" HASH, MODE_STRICT, true},
 		{STANDARD, "eni" HASH " vlan" HASH, "eni" HASH, MODE_STANDARD, true},
+		{STRICT, "eth0 renamed:eni" HASH, "renamed", MODE_STANDARD, true},
+		{STANDARD, "renamed:eni" HASH " eni" HASH ":eniother", "renamed", MODE_STANDARD,
+	         true},
+		{STANDARD, "eni" HASH ":eniother", "eni" HASH, MODE_STANDARD, false},
+		{STANDARD, "eni" HASH " older:eni" HASH, "eni" HASH, MODE_STANDARD, true},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

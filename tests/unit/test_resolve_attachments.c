@@ -61,6 +61,11 @@ static const struct branch *resolved(struct setting *setting)
 	return setting_branch(setting, "ns/web");
 }
 
+static const struct branch *branch_on(const struct setting *setting, const char *interface)
+{
+	return resolution_branch(setting->resolution, interface);
+}
+
 static void interface_and_mode_are_those_of_the_journal(void **state)
 {
 	struct setting *setting = *state;
@@ -105,6 +110,97 @@ static void a_later_interface_of_the_same_name_is_not_the_sandboxs(void **state)
 	attachment.interface_index = 3;
 	setting_attach(setting, &attachment);
 	assert_false(resolved(setting)->present);
+}
+
+static void a_renamed_interface_is_the_sandboxs_by_its_number(void **state)
+{
+	static const struct {
+		const char *links;
+		unsigned index;
+		enum attachment_state state;
+		const char *interface; /* "": it is not there */
+	} cases[] = {
+		{"eth0 other", 2, ATTACHMENT_READY, "other"},
+		{"eth0 other veth7", 2, ATTACHMENT_READY, "other"},
+		{"eth0 other:veth7", 2, ATTACHMENT_READY, "other"},
+		{"eth0 other:veth7", 2, ATTACHMENT_GONE, "other"},
+		{"eth0 other:veth7 veth7", 2, ATTACHMENT_GONE, "other"},
+		{"eth0 other:veth7", 0, ATTACHMENT_READY, "other"},
+		{"eth0 veth7:other", 0, ATTACHMENT_READY, ""},
+		{"eth0 other", 3, ATTACHMENT_READY, ""},
+		{"eth0 other", 2, ATTACHMENT_GONE, ""},
+		{"eth0 veth8", 2, ATTACHMENT_READY, ""},
+	};
+	struct setting *setting = *state;
+	struct attachment another = attachment_of("s8", "veth8", 2);
+	another.interface_index = 2;
+	memcpy(another.pod, "unknown", sizeof("unknown"));
+	setting_attach(setting, &another);
+	setting_put(setting, "a.yaml", WEB);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attachment attachment = attachment_of("s1", "veth7", 1);
+		attachment.interface_index = cases[i].index;
+		attachment.state = cases[i].state;
+		setting_links(setting, cases[i].links);
+		setting_attach(setting, &attachment);
+		resolution_free(setting->resolution);
+		setting->resolution = NULL;
+		const struct branch *branch = resolved(setting);
+		if (branch->present != (cases[i].interface[0] != '\0') ||
+		    (branch->present && strcmp(branch->interface, cases[i].interface) != 0))
+			fail_msg("case %zu: %s, %s", i, branch->interface,
+			         branch->present ? "there" : "not there");
+		assert_int_equal(setting_says(setting, "is called other now"), branch->present);
+	}
+}
+
+static void an_orphan_keeps_its_rules_whatever_its_interface_is_called(void **state)
+{
+	struct setting *setting = *state;
+	setting_links(setting, "eth0 veth7");
+	setting_put(setting, "a.yaml", WEB);
+	put_new(setting, "s1", "veth7", 1);
+	setting_resolve(setting);
+	setting_remove(setting, "a.yaml");
+	for (const char *const *name = (const char *const[]){"a", "b", "veth7", NULL}; *name;
+	     name++) {
+		char links[32];
+		(void)snprintf(links, sizeof(links), "eth0 %s:veth7", *name);
+		setting_links(setting, links);
+		assert_string_equal(resolved(setting)->interface, *name);
+		assert_true(resolved(setting)->orphan);
+		assert_string_equal(resolved(setting)->sandbox.sandbox, "s1");
+	}
+	setting_links(setting, "eth0 veth7:another");
+	assert_null(resolved(setting));
+}
+
+static void a_renamed_interface_keeps_its_rules_beside_its_successor(void **state)
+{
+	struct setting *setting = *state;
+	struct attachment older = attachment_of("s1", "veth7", 1);
+	struct attachment newer = attachment_of("s2", "veth7", 2);
+	older.interface_index = 2;
+	newer.interface_index = 3;
+	setting_links(setting, "eth0 veth7");
+	setting_put(setting, "a.yaml", WEB);
+	setting_attach(setting, &older);
+	setting_resolve(setting);
+	setting_links(setting, "eth0 other:veth7 veth7");
+	setting_attach(setting, &newer);
+	for (unsigned round = 0; round < 4; round++) {
+		setting_resolve(setting);
+		assert_string_equal(branch_on(setting, "veth7")->sandbox.sandbox, "s2");
+		assert_false(branch_on(setting, "veth7")->orphan);
+		assert_non_null(branch_on(setting, "other"));
+		assert_true(branch_on(setting, "other")->orphan);
+		assert_string_equal(branch_on(setting, "other")->sandbox.sandbox,
+		                    older.state == ATTACHMENT_GONE ? "" : "s1");
+		if (round == 1) {
+			older.state = ATTACHMENT_GONE;
+			setting_attach(setting, &older);
+		}
+	}
 }
 
 static void whose_attachment_it_is(void **state)
@@ -200,11 +296,6 @@ static void while_the_veth_of_a_sandbox_that_is_gone_lives_it_keeps_the_rules(vo
 	setting_links(setting, "eth0");
 	assert_false(resolved(setting)->present);
 	assert_string_not_equal(resolved(setting)->interface, "veth7");
-}
-
-static const struct branch *branch_on(const struct setting *setting, const char *interface)
-{
-	return resolution_branch(setting->resolution, interface);
 }
 
 static void the_veth_of_an_older_sandbox_keeps_its_rules(void **state)
@@ -371,6 +462,9 @@ int main(void)
 		TEST(interface_and_mode_are_those_of_the_journal),
 		TEST(an_interface_that_the_journal_does_not_know_is_looked_for),
 		TEST(a_later_interface_of_the_same_name_is_not_the_sandboxs),
+		TEST(a_renamed_interface_is_the_sandboxs_by_its_number),
+		TEST(an_orphan_keeps_its_rules_whatever_its_interface_is_called),
+		TEST(a_renamed_interface_keeps_its_rules_beside_its_successor),
 		TEST(whose_attachment_it_is),
 		TEST(pods_of_other_nodes_have_no_attachment_here),
 		TEST(the_newest_sandbox_that_is_not_gone_counts),
