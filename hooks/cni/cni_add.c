@@ -17,12 +17,6 @@ static enum cni_code see(const struct cni_call *call, const struct config *confi
 {
 	struct cni_result result;
 	struct error err = {0};
-	if (call->oversized[0])
-		return cni_fail(failure, CNI_INVALID_ENVIRONMENT, "",
-		                "CNI_ARGS: %s is longer than Kubernetes has it", call->oversized);
-	if (attachment_check_name(call->sandbox, call->ifname, &err) < 0)
-		return cni_fail(failure, CNI_INVALID_ENVIRONMENT, err.text,
-		                "CNI_CONTAINERID or CNI_IFNAME cannot be used");
 	if (!call->previous.text)
 		return cni_fail(
 			failure, CNI_INVALID_CONFIG,
@@ -30,11 +24,9 @@ static enum cni_code see(const struct cni_call *call, const struct config *confi
 			"prevResult is missing");
 	if (cni_result_read(&call->previous, &result, &err) < 0)
 		return cni_fail(failure, CNI_UNDECODABLE, err.text, "prevResult cannot be read");
-	int r = cni_sight_see(call, config, &result, ret, &err);
-	if (r < 0)
-		return cni_fail(failure,
-		                r == -ENAMETOOLONG ? CNI_INVALID_ENVIRONMENT : CNI_IO_FAILURE,
-		                err.text, "the pod's network cannot be examined");
+	if (cni_sight_see(call, config, &result, ret, &err) < 0)
+		return cni_fail(failure, CNI_IO_FAILURE, err.text,
+		                "the pod's network cannot be examined");
 	return CNI_OK;
 }
 

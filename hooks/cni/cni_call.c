@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/journal.h"
 #include "common/json_pick.h"
 #include "hooks/cni/cni_call.h"
 
 const char *const cni_versions[] = {"0.3.1", "0.4.0", "1.0.0", CNI_VERSION_LATEST, NULL};
+
+#define NETNS_SIZE sizeof(((struct attachment *)0)->netns)
 
 struct pod_argument {
 	const char *name;
@@ -20,6 +23,17 @@ static const char *variable(const char *name)
 	return value ? value : "";
 }
 
+/* No control characters, which no journal holds. */
+static bool is_text(const char *text, size_t length, unsigned char last)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)text[i];
+		if (byte < ' ' || byte == 0x7f || byte > last)
+			return false;
+	}
+	return true;
+}
+
 static void take_argument(struct cni_call *call, const char *pair, size_t length)
 {
 	const struct pod_argument known[] = {
@@ -31,11 +45,12 @@ static void take_argument(struct cni_call *call, const char *pair, size_t length
 		size_t name = strlen(known[i].name);
 		if (length <= name || pair[name] != '=' || strncmp(pair, known[i].name, name) != 0)
 			continue;
-		if (length - name - 1 < known[i].size)
-			(void)snprintf(known[i].value, known[i].size, "%.*s",
-			               (int)(length - name - 1), pair + name + 1);
-		else if (!call->oversized[0])
-			call->oversized = known[i].name;
+		const char *value = pair + name + 1;
+		size_t size = length - name - 1;
+		if (size < known[i].size && is_text(value, size, '~'))
+			(void)snprintf(known[i].value, known[i].size, "%.*s", (int)size, value);
+		else if (!call->unusable[0])
+			call->unusable = known[i].name;
 	}
 }
 
@@ -46,7 +61,7 @@ void cni_call_environment(struct cni_call *call)
 		.sandbox = variable("CNI_CONTAINERID"),
 		.netns = variable("CNI_NETNS"),
 		.ifname = variable("CNI_IFNAME"),
-		.oversized = "",
+		.unusable = "",
 	};
 	for (const char *pair = variable("CNI_ARGS"); *pair;) {
 		size_t length = strcspn(pair, ";");
@@ -56,6 +71,26 @@ void cni_call_environment(struct cni_call *call)
 	/* Podman gives its containers' names as K8S_POD_NAME, without a namespace. */
 	if (!call->namespace[0] || !call->pod[0])
 		call->namespace[0] = call->pod[0] = call->uid[0] = '\0';
+}
+
+static enum cni_code check_values(const struct cni_call *call, struct cni_failure *failure)
+{
+	struct error err = {0};
+	size_t length = strlen(call->netns);
+	if (attachment_check_name(call->sandbox, call->ifname, &err) < 0)
+		return cni_fail(failure, CNI_INVALID_ENVIRONMENT, err.text,
+		                "CNI_CONTAINERID or CNI_IFNAME cannot be used");
+	if (length >= NETNS_SIZE || !is_text(call->netns, length, 0xff))
+		return cni_fail(failure, CNI_INVALID_ENVIRONMENT, "",
+		                "CNI_NETNS: expected a path of at most %zu characters, without "
+		                "control characters",
+		                NETNS_SIZE - 1);
+	if (call->unusable[0])
+		return cni_fail(failure, CNI_INVALID_ENVIRONMENT, "",
+		                "CNI_ARGS: %s is longer than Kubernetes has it, or has characters "
+		                "that no name has",
+		                call->unusable);
+	return CNI_OK;
 }
 
 enum cni_code cni_call_check(const struct cni_call *call, struct cni_failure *failure)
@@ -75,7 +110,7 @@ enum cni_code cni_call_check(const struct cni_call *call, struct cni_failure *fa
 		if (!needed[i].value[0] && strstr(needed[i].commands, word))
 			return cni_fail(failure, CNI_INVALID_ENVIRONMENT, "", "%s: %s is not set",
 			                call->command, needed[i].name);
-	return CNI_OK;
+	return strstr(" ADD CHECK ", word) ? check_values(call, failure) : CNI_OK;
 }
 
 /* A member of the wrong type or that does not fit is like none. */

@@ -27,7 +27,7 @@ struct cni_call {
 	char namespace[64];
 	char pod[254];
 	char uid[64];
-	const char *oversized; /* the first argument that is longer than Kubernetes has it */
+	const char *unusable; /* the first argument that no name in Kubernetes can be */
 	/* Of the text, where slices point to; a slice without text is not there. */
 	char version[16];
 	char config[PATH_MAX];      /* another podsg.yaml */
@@ -38,7 +38,7 @@ struct cni_call {
 
 /* The variables live as long as the environment does. */
 void cni_call_environment(struct cni_call *call);
-/* What the command needs and nobody has set. */
+/* What the command needs and nobody has set; where it is not DEL, what cannot be used as well. */
 enum cni_code cni_call_check(const struct cni_call *call, struct cni_failure *failure);
 /* Fills what the text says, also where the version is one that is not understood. */
 enum cni_code cni_call_parse(struct cni_call *call, const char *text, size_t length,

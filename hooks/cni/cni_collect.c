@@ -167,7 +167,8 @@ enum cni_code cni_collect(const struct cni_call *call, const struct config *conf
 		code = cni_fail(failure, CNI_IO_FAILURE, err.text, "the journal cannot be read");
 	else if (failed)
 		code = cni_fail(failure, CNI_IO_FAILURE,
-		                "podsg-nft-sync goes on with it; what failed is on standard error",
+		                "why is on standard error; podsg-nft-sync goes on with what was "
+		                "begun, the next GC with the others",
 		                "%zu sandboxes could not be cleaned up", failed);
 	vector_done(&valid);
 	return code;

@@ -47,8 +47,13 @@ def calls_that_make_no_sense():
             (4, {"CNI_CONTAINERID": "../../etc"}, conf), (4, {"CNI_CONTAINERID": "a:b"}, conf),
             (4, {"CNI_IFNAME": "a/b"}, conf), (4, {"CNI_IFNAME": "sixteen-is-too-m"}, conf),
             (4, {"CNI_CONTAINERID": "a" * 129}, conf),
+            (4, {"CNI_CONTAINERID": "a\x01"}, conf), (4, {"CNI_CONTAINERID": "-a"}, conf),
             (4, {"CNI_ARGS": "K8S_POD_NAME=" + "p" * 254}, conf),
-            (4, {"CNI_NETNS": "/" + "n" * 255}, conf),
+            (4, {"CNI_ARGS": "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b\x01"}, conf),
+            (4, {"CNI_ARGS": "K8S_POD_NAMESPACE=a\n;K8S_POD_NAME=b"}, conf),
+            (4, {"CNI_ARGS": "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;K8S_POD_UID=\x7f"}, conf),
+            (4, {"CNI_ARGS": "K8S_POD_NAMESPACE=a;K8S_POD_NAME=\xff"}, conf),
+            (4, {"CNI_NETNS": "/" + "n" * 255}, conf), (4, {"CNI_NETNS": "/n\x01"}, conf),
             (6, {}, "{\"cniVersion\": "), (6, {}, ""), (6, {}, "[]"), (6, {}, "{} x"),
             (1, {}, {**conf, "cniVersion": "2.0.0"}), (1, {}, {**conf, "cniVersion": 1}),
             (1, {}, {"name": "n"}), (7, {}, {**conf, "config": "/nonexistent/podsg.yaml"}),
@@ -58,7 +63,10 @@ def calls_that_make_no_sense():
             (5, {}, " " * (1 << 20) + "{}"),
         ]
         for code, change, text in cases:
-            fails(code, raw, setting, {**good, **change}, text)
+            error = fails(code, raw, setting, {**good, **change}, text)
+            check(code != 4 or next(iter(change)) in error.msg, f"of what variable: {error.msg}")
+            if code == 4:
+                fails(code, raw, setting, {**good, "CNI_COMMAND": "CHECK", **change}, text)
         equal(setting.entries(), {}, "journal")
 
 

@@ -263,6 +263,11 @@ def another_boots_entries_go():
         equal(setting.entries(), {}, "journal")
 
 
+def kernel_state(setting):
+    return [netns.run(["ip", *words], name=setting.node).stdout
+            for words in (("rule",), ("-br", "link"), ("route", "show", "table", "all"))]
+
+
 def a_kernel_that_does_not_say_which_boot_it_is():
     """Nothing can be judged: what is there stays, and what DEL left is done when it can be."""
     with Setting() as setting:
@@ -272,9 +277,16 @@ def a_kernel_that_does_not_say_which_boot_it_is():
                         "/proc/sys/kernel/random/boot_id && exec \"$@\"", "sh"]
         added = fails(5, setting.start, chain, "a/next", vlan=4, address="10.0.1.4")
         check("no boot id" in added.details, f"ADD: {added}")
-        fails(5, chain.collect, [])
-        setting.compare([pod], "after GC")
-        pod.sandbox.destroy()
+        for living in (True, False):
+            if not living:
+                pod.sandbox.destroy()
+            before = kernel_state(setting)
+            collected = fails(5, chain.collect, [])
+            check("the next GC" in collected.details,
+                  f"who goes on with what was not begun: {collected}")
+            check("boot_id: holds no boot id" in chain.stderr, f"why: {chain.stderr}")
+            equal(setting.entry(pod.sandbox)["state"], "ready", "state after GC")
+            equal(kernel_state(setting), before, "rules, links and routes after GC")
         chain.delete(pod.sandbox, CNI_NETNS="")
         equal(setting.entry(pod.sandbox)["state"], "gone", "state")
         chain.prefix = []

@@ -50,7 +50,7 @@ static void arguments_name_the_pod(void **state)
 		assert_string_equal(call.namespace, cases[i].namespace);
 		assert_string_equal(call.pod, cases[i].pod);
 		assert_string_equal(call.uid, cases[i].uid);
-		assert_string_equal(call.oversized, "");
+		assert_string_equal(call.unusable, "");
 	}
 }
 
@@ -68,7 +68,7 @@ static void arguments_have_an_end(void **state)
 				&text, "K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;K8S_POD_UID=c;%s=%0*d",
 				cases[i].name, (int)length, 0);
 			struct cni_call call = call_with(text.text);
-			assert_string_equal(call.oversized,
+			assert_string_equal(call.unusable,
 			                    length > cases[i].max ? cases[i].name : "");
 			assert_int_equal(strlen(call.namespace) + strlen(call.pod) +
 			                         strlen(call.uid),
@@ -78,19 +78,49 @@ static void arguments_have_an_end(void **state)
 	}
 }
 
+static void arguments_are_names(void **state)
+{
+	static const struct {
+		const char *arguments, *unusable;
+	} cases[] = {
+		{"K8S_POD_NAMESPACE=a;K8S_POD_NAME=B_~ b;K8S_POD_UID=/", ""},
+		{"K8S_POD_NAMESPACE=a;K8S_POD_NAME=b\x01", "K8S_POD_NAME"},
+		{"K8S_POD_NAMESPACE=\na;K8S_POD_NAME=\x01", "K8S_POD_NAMESPACE"},
+		{"K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;K8S_POD_UID=\x7f", "K8S_POD_UID"},
+		{"K8S_POD_NAMESPACE=a;K8S_POD_NAME=\xc3\xa9", "K8S_POD_NAME"},
+		{"K8S_POD_NAMESPACE=a;K8S_POD_NAME=b;OTHER=\x01", ""},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cni_call call = call_with(cases[i].arguments);
+		assert_string_equal(call.unusable, cases[i].unusable);
+	}
+}
+
 static void every_command_says_what_it_needs(void **state)
 {
 	static const struct {
-		const char *command, *sandbox, *netns, *ifname, *missing;
+		const char *command, *sandbox, *netns, *ifname, *wrong;
 	} cases[] = {
-		{"ADD", "s", "n", "i", NULL},           {"ADD", NULL, "n", "i", "CNI_CONTAINERID"},
-		{"ADD", "s", "", "i", "CNI_NETNS"},     {"ADD", "s", "n", NULL, "CNI_IFNAME"},
-		{"DEL", "s", NULL, "i", NULL},          {"DEL", "", NULL, "i", "CNI_CONTAINERID"},
-		{"DEL", "s", NULL, NULL, "CNI_IFNAME"}, {"CHECK", "s", NULL, "i", "CNI_NETNS"},
-		{"STATUS", NULL, NULL, NULL, NULL},     {"GC", NULL, NULL, NULL, NULL},
+		{"ADD", "s", "n", "i", NULL},
+		{"ADD", NULL, "n", "i", "CNI_CONTAINERID"},
+		{"ADD", "s", "", "i", "CNI_NETNS"},
+		{"ADD", "s", "n", NULL, "CNI_IFNAME"},
+		{"DEL", "s", NULL, "i", NULL},
+		{"DEL", "", NULL, "i", "CNI_CONTAINERID"},
+		{"DEL", "s", NULL, NULL, "CNI_IFNAME"},
+		{"CHECK", "s", NULL, "i", "CNI_NETNS"},
+		{"STATUS", NULL, NULL, NULL, NULL},
+		{"GC", NULL, NULL, NULL, NULL},
 		{"VERSION", NULL, NULL, NULL, NULL},
+		{"ADD", "../s", "n", "i", "CNI_CONTAINERID"},
+		{"ADD", "s", "n", "i/", "CNI_IFNAME"},
+		{"ADD", "s", "\t", "i", "CNI_NETNS"},
+		{"CHECK", "s", "n", "\t", "CNI_IFNAME"},
+		{"DEL", "-", "\t", "\t", NULL},
 	};
 	(void)state;
+	put("CNI_ARGS", NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct cni_call call;
 		struct cni_failure failure = {0};
@@ -100,9 +130,9 @@ static void every_command_says_what_it_needs(void **state)
 		put("CNI_IFNAME", cases[i].ifname);
 		cni_call_environment(&call);
 		assert_int_equal(cni_call_check(&call, &failure),
-		                 cases[i].missing ? CNI_INVALID_ENVIRONMENT : CNI_OK);
-		if (cases[i].missing)
-			assert_non_null(strstr(failure.message, cases[i].missing));
+		                 cases[i].wrong ? CNI_INVALID_ENVIRONMENT : CNI_OK);
+		if (cases[i].wrong)
+			assert_non_null(strstr(failure.message, cases[i].wrong));
 	}
 }
 
@@ -227,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arguments_name_the_pod),
 		cmocka_unit_test(arguments_have_an_end),
+		cmocka_unit_test(arguments_are_names),
 		cmocka_unit_test(every_command_says_what_it_needs),
 		cmocka_unit_test(the_configuration_is_read),
 		cmocka_unit_test(attachments_are_names_or_the_list_is_not_believed),
