@@ -101,10 +101,12 @@ static int open_shared(struct dnscache *daemon, struct error *err)
 		return error_set(err, -errno, "no random numbers: %s", strerror(errno));
 	shared->limits = client_limits_new(config->dns.client_rate, config->dns.client_outstanding);
 	shared->flights = flights_new();
+	shared->failures = failures_new();
 	shared->workers = count_workers(daemon->options);
 	daemon->counters = counter_table_new(shared->workers);
 	daemon->probe = probe_new();
-	if (!shared->limits || !shared->flights || !daemon->counters || !daemon->probe)
+	if (!shared->limits || !shared->flights || !shared->failures || !daemon->counters ||
+	    !daemon->probe)
 		return error_set(err, -ENOMEM, "no memory");
 	return open_cache(daemon, err);
 }
@@ -392,6 +394,7 @@ static void daemon_close(struct dnscache *daemon)
 		cache_prove(daemon->shared.cache);
 	cache_close(daemon->shared.cache);
 	client_limits_free(daemon->shared.limits);
+	failures_free(daemon->shared.failures);
 	flights_free(daemon->shared.flights);
 	counter_table_free(daemon->counters);
 	probe_free(daemon->probe);

@@ -12,7 +12,7 @@
 enum dnscache_job {
 	DNSCACHE_RUN,
 	DNSCACHE_CHECK,    /* --check: read everything, say what is wrong */
-	DNSCACHE_CLEAN_UP, /* --clean-up: remove interface and tables (ExecStopPost) */
+	DNSCACHE_CLEAN_UP, /* --clean-up: remove interface and tables */
 	DNSCACHE_HELP,
 	DNSCACHE_VERSION,
 	DNSCACHE_PLUGINS, /* -plugins */

@@ -240,7 +240,8 @@ static bool is_prefetch_due(const struct serving *serving, unsigned uses)
 static bool is_stale_at_once(const struct serving *serving)
 {
 	return serving->zone->block->settings->cache.stale.immediate ||
-	       task_failed_lately(serving->worker, &serving->key);
+	       failures_hold(serving->worker->shared->failures, serving->key.hash,
+	                     serving->worker->now);
 }
 
 static size_t ask(struct serving *serving, bool stale)

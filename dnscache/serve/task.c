@@ -9,11 +9,8 @@
 #include "dnscache/tell/query_log.h"
 #include "dnscache/serve/task_parts.h"
 
-#define FAILURE_RECHECK 30 /* seconds: RFC 8767 §5 */
-#define STALE_TTL 30       /* likewise, §4 */
+#define STALE_TTL 30 /* seconds: RFC 8767 §4 */
 #define KEPT_OF_QUERY offsetof(struct dns_query, name)
-#define FAILED_PLACES                                                                              \
-	(sizeof(((struct task_table *)0)->failed) / sizeof(((struct task_table *)0)->failed[0]))
 
 int task_table_open(struct worker *worker)
 {
@@ -223,34 +220,14 @@ bool task_refresh(struct worker *worker, const struct plan_zone *zone, const str
                   const struct dns_query *query)
 {
 	struct task *task = NULL;
-	if (!find_task(worker, key) && !task_failed_lately(worker, key))
+	if (!find_task(worker, key) &&
+	    !failures_hold(worker->shared->failures, key->hash, worker->now))
 		task = new_task(worker, zone, key, query);
 	if (!task)
 		return false;
 	unsigned following = count_following(worker);
 	ask_begin(task);
 	return count_following(worker) == following;
-}
-
-static void note_end(struct task *task, bool failed)
-{
-	struct task_table *table = task->worker->tasks;
-	uint32_t hash = (uint32_t)task->key.hash;
-	size_t place = hash % FAILED_PLACES;
-	if (failed) {
-		table->failed[place].hash = hash;
-		table->failed[place].until = task->worker->now + FAILURE_RECHECK;
-	} else if (table->failed[place].hash == hash) {
-		table->failed[place].until = 0;
-	}
-}
-
-bool task_failed_lately(const struct worker *worker, const struct cache_key *key)
-{
-	uint32_t hash = (uint32_t)key->hash;
-	const struct task_table *table = worker->tasks;
-	return table->failed[hash % FAILED_PLACES].hash == hash &&
-	       worker->now < table->failed[hash % FAILED_PLACES].until;
 }
 
 static void tell_waiter(struct task *task, struct waiter *waiter, const struct dns_answer *answer,
@@ -337,7 +314,9 @@ void task_done(struct task *task, const struct dns_answer *answer, enum count_so
 	bool stale = failed && task->stale;
 	bool refreshing = failed && !task->waiters;
 	unlink_task(task);
-	note_end(task, failed);
+	if (!task->ours_alone)
+		failures_note(task->worker->shared->failures, task->key.hash, task->worker->now,
+		              failed);
 	if (task->zone->block->settings->debug)
 		debug_log(&task->asked, answer->rcode, count_source_names[source],
 		          task->worker->now_us - task->began);

@@ -48,7 +48,6 @@ void task_follow_tick(struct worker *worker);
 /* They are given up. */
 void task_follow_end(struct worker *worker);
 
-bool task_failed_lately(const struct worker *worker, const struct cache_key *key);
 unsigned task_count(const struct worker *worker);
 
 #endif

@@ -64,10 +64,6 @@ struct task_table {
 	unsigned following;     /* tasks that do */
 	unsigned stale_waiting; /* tasks with a stale answer that nobody was told yet */
 	unsigned waiter_count;
-	struct {
-		uint32_t hash;
-		uint32_t until; /* seconds */
-	} failed[1024];
 };
 
 /* ask.c: asks; ends with task_done(), now or later. */

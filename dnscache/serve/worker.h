@@ -4,15 +4,16 @@
 
 /*
  * A worker: a thread with an event loop, its own sockets (listener.h), its own questions upstream.
- * Workers share the cache, the plan, the table of branch interfaces and that of questions in flight
- * (flights.h), and wait for nobody. The main thread gives orders, which a worker takes up when its
- * loop turns.
+ * Workers share the cache, the plan, the table of branch interfaces, that of questions in flight
+ * (flights.h) and that of failures (failures.h), and wait for nobody. The main thread gives orders,
+ * which a worker takes up when its loop turns.
  */
 
 #include "dnscache/cache/cache.h"
 #include "dnscache/forward/forward.h"
 #include "dnscache/node/branches.h"
 #include "dnscache/serve/client_limits.h"
+#include "dnscache/serve/failures.h"
 #include "dnscache/serve/flights.h"
 #include "dnscache/serve/plan.h"
 #include "dnscache/wire/cookie.h"
@@ -34,6 +35,7 @@ struct worker_shared {
 	struct cache *cache;
 	struct client_limits *limits;
 	struct flights *flights;
+	struct failures *failures;
 	unsigned workers;
 	uint8_t cookie_secret[DNS_COOKIE_SECRET];
 };

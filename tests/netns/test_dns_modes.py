@@ -187,13 +187,19 @@ class Modes:
         for address in LOCAL[:1] + CLUSTER[:1]:
             check(f"dst={address} " not in flows, f"tracked all the same:\n{flows}")
 
+    def wait_until_denied_is(self, outcome):
+        """The cache reads branches.json a moment after it has been written."""
+        wait_for(lambda: self.ask("denied", CLUSTER[0], "udp") == outcome, f"denied is {outcome}")
+
     def groups_change(self):
         self.groups[MAY_NOT] = group(MAY_NOT, ("udp", 53, 53, cidrs(self.servers)))
         self.write()
+        self.wait_until_denied_is(SERVED)
         self.expect([(("denied", EVERYWHERE, ("udp",)), SERVED),
                      (("denied", EVERYWHERE, ("tcp",)), REFUSED)])
         self.groups = usual_groups(cidrs(self.servers))
         self.write()
+        self.wait_until_denied_is(REFUSED)
         self.expect([(("denied", EVERYWHERE, self.BOTH), REFUSED)])
 
     def strict_group_changes(self):

@@ -246,7 +246,7 @@ def death_takes_the_owned_table():
 
 
 def another_process_cleans_up():
-    """ExecStopPost: nothing is known of what was made, and everything goes."""
+    """--clean-up: nothing is known of what was made, and everything goes."""
     with place() as where:
         with network(where) as net:
             net.obey("interface")
