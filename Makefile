@@ -209,7 +209,7 @@ check-vm: deps-vm
 	@$(MAKE) $(JOBS) run-vm
 deps-vm:
 	@packaging/install-dependencies build test package vm
-run-vm: deb
+run-vm: deb newer-deb
 	$(Q)tests/run vm
 run-demo: all
 	$(Q)tests/demo/demo
@@ -230,6 +230,7 @@ fuzz: deps-fuzz
 deps-fuzz:
 	@packaging/install-dependencies build fuzz
 run-fuzz: $(FUZZ_PROGRAMS)
+	$(Q)tests/fuzz/check-seeds $(B)/fuzz/corpus/fuzz_check
 	$(Q)for f in $(FUZZ_PROGRAMS:$(B)/fuzz/%=%); do \
 		mkdir -p $(B)/fuzz/corpus/$$f && \
 		$(B)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
@@ -281,6 +282,7 @@ lint-cppcheck:
 lint-shell:
 	$(say) SHELL
 	$(Q)shellcheck $(SCRIPTS)
+	$(Q)shellcheck --shell=bash packaging/bash-completion/*
 lint-prose:
 	$(say) PROSE
 	$(Q)codespell -L iif,inforce,fo,ede,additionals,cahce,te --skip='*/corpus/*,*.json,*.svg' $(PROSE)

@@ -42,6 +42,7 @@ DIST := podsg-$(VERSION)
 PACKED := .clang-format .clang-tidy .ci .gitignore COPYING CONTRIBUTING.md Makefile README.md \
 	$(PARTS) packaging tests
 
+# The same sources leave it as it is, and what is made of it.
 dist: $(B)/$(DIST).tar.gz
 $(B)/$(DIST).tar.gz: FORCE
 	$(say) DIST $@
@@ -54,8 +55,9 @@ $(B)/$(DIST).tar.gz: FORCE
 		>$(B)/dist/$(DIST)/podsg.spec
 	$(Q)chmod -R u=rwX,go=rX $(B)/dist/$(DIST)
 	$(Q)tar -c -C $(B)/dist --sort=name --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner \
-		--format=gnu $(DIST) | gzip -9n >$@
-	$(Q)chmod 644 $@
+		--format=gnu $(DIST) | gzip -9n >$@.new
+	$(Q)chmod 644 $@.new
+	$(Q)if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 .PHONY: FORCE
 
 deps-package:
@@ -65,14 +67,20 @@ deps-package:
 # The packages are built by a make of their own, which must not see this one's variables.
 ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u B -u V
 
-deb: $(B)/$(DIST).tar.gz | deps-package
+deb: $(B)/podsg_$(VERSION)_all.deb
+	@ls $(B)/podsg*.deb
+$(B)/podsg_$(VERSION)_all.deb: $(B)/$(DIST).tar.gz | deps-package
 	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb
 	$(Q)tar -x -C $(B)/deb -f $<
 	$(Q)cp -R $(B)/deb/$(DIST)/packaging/debian $(B)/deb/$(DIST)/debian
 	$(Q)umask 022; cd $(B)/deb/$(DIST) && $(ALONE) SOURCE_DATE_EPOCH=$(EPOCH) \
 		dpkg-buildpackage --no-sign --build=binary -j$(shell nproc)
 	$(Q)rm -rf $(B)/deb/$(DIST) $(B)/podsg*.deb && cp $(B)/deb/*.deb $(B)/
-	@ls $(B)/podsg*.deb
+
+# The same sources built once more, in a higher version: what an upgrade is tried with.
+newer-deb: | deps-package
+	@$(MAKE) B=$(B)/newer VERSION=$(VERSION)+newer deb
+.PHONY: newer-deb
 
 # Debian has the libraries by other names than the spec's, and no systemd-rpm-macros.
 RPM_ON_DEBIAN := $(if $(wildcard /etc/debian_version),--nodeps --load packaging/rpm/macros.debian)

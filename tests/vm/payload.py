@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is brought into the virtual machine: packages, two versions of them, and the tests."""
+"""What is brought into the virtual machine: packages, built in two versions, and the tests."""
 
 import glob
 import os
-import re
 import shutil
 import subprocess
 import tarfile
@@ -11,41 +10,27 @@ import tarfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
-TESTS = ("netns", "hooks", "vm")
+NEWER = os.path.join(BUILD, "newer")
+TESTS = ("netns", "hooks", "live", "vm")
 INSTALLED = ("/usr/sbin/podsg-nft-sync", "/usr/bin/podsgctl", "/usr/sbin/podsg-dnscache",
              "/opt/cni/bin/podsg-cni")
 
 
-def packages():
+def packages(directory):
     """Without those of debug symbols."""
-    return [path for path in sorted(glob.glob(os.path.join(BUILD, "podsg*.deb")))
+    return [path for path in sorted(glob.glob(os.path.join(directory, "podsg*.deb")))
             if "-dbgsym_" not in path]
 
 
 def missing():
-    if not packages():
-        return "there are no packages: run 'make deb'"
+    for directory, target in ((BUILD, "deb"), (NEWER, "newer-deb")):
+        if not packages(directory):
+            return f"there are no packages: run 'make {target}'"
     return None
 
 
 def _run(*argv, **how):
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, **how)
-
-
-def _raise_version(directory):
-    """As a rebuild does it."""
-    path = os.path.join(directory, "DEBIAN", "control")
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(re.sub(r"(?m)^(Version: .*)$", r"\1+newer", text))
-
-
-def _newer(package, directory, target):
-    _run("dpkg-deb", "-R", package, directory)
-    _raise_version(directory)
-    _run("dpkg-deb", "-b", "--root-owner-group", "-Znone", directory, target,
-         stdout=subprocess.DEVNULL)
 
 
 def _index(repository):
@@ -55,16 +40,15 @@ def _index(repository):
 
 
 def _make_repositories(directory):
-    """What is installed, and the same with a higher version."""
-    found = [os.path.join(directory, name) for name in ("repository", "newer")]
-    for repository in found:
+    """What is installed, and the same built once more in a higher version."""
+    found = []
+    for name, built in (("repository", BUILD), ("newer", NEWER)):
+        repository = os.path.join(directory, name)
         os.mkdir(repository)
-    for package in packages():
-        shutil.copy(package, found[0])
-        name = os.path.basename(package)
-        _newer(package, os.path.join(directory, name), os.path.join(found[1], name))
-    for repository in found:
+        for package in packages(built):
+            shutil.copy(package, repository)
         _index(repository)
+        found.append(repository)
     return found
 
 

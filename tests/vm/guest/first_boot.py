@@ -8,6 +8,9 @@ import sys
 import time
 
 import dns_gone
+import drop_in
+import hanging
+import leaked
 import pod_life
 import system
 import this_kernel
@@ -120,6 +123,7 @@ def limits_are_in_force():
 def during(what, one, dns_may_suffer=False):
     """Runs it under traffic, which must not notice. After a SIGKILL the cache's questions may be
     lost for a second."""
+    begin = time.time()
     with Traffic(one.node, *one.traffic_of()) as traffic:
         what()
         if dns_may_suffer:
@@ -127,14 +131,22 @@ def during(what, one, dns_may_suffer=False):
             traffic.dns_since = time.monotonic()
             time.sleep(2)
     note(traffic.summary())
+    for unit in DAEMONS:
+        said = system.whole_journal(unit, begin)
+        check("timed out" not in said, f"something hung:\n{said}")
     one.expect_filtered()
 
 
 def killed(unit):
     def kill():
         pid = system.main_pid(unit)
+        begin = time.monotonic()
         os.kill(pid, 9)
         system.restarted(unit, pid)
+        note(f"started {system.started(unit) / 1e6 - begin:.2f} s later, emulated")
+        # As there is no telling of a second here.
+        pause = system.shown(unit, "RestartUSec")[0]
+        check(pause.endswith("ms"), f"{unit} is not started before {pause}")
         wait_for(world.in_force, "in force", world.PATIENCE, step=0.2)
     return kill
 
@@ -166,6 +178,7 @@ def stop_leaves_nothing(one):
 
 def upgrade(one):
     old = {unit: system.main_pid(unit) for unit in DAEMONS}
+    before = {unit: system.running_version(unit) for unit in DAEMONS}
     version = system.version_of("podsg-dnscache")
 
     def work():
@@ -175,11 +188,42 @@ def upgrade(one):
 
     system.use_packages(REPOSITORIES[1])
     during(work, one)
+    newer = system.version_of("podsg-dnscache")
     for package in PACKAGES:
-        check(system.version_of(package) != version, f"{package} is still {version}")
+        check(system.version_of(package) == newer != version, f"{package} is still {version}")
+    for unit in DAEMONS:
+        program = unit.removesuffix(".service")
+        equal((before[unit], system.running_version(unit)),
+              (f"{program} {version}", f"{program} {newer}"), "what ran, and what runs")
+    note(f"{version}, then {newer}")
     with open(world.CONFIG, encoding="utf-8") as file:
         check("clusterServers" in file.read(), "the configuration is another one")
     one.expect_names()
+
+
+def deaths(program, one):
+    program.case("SIGKILL of podsg-nft-sync: nothing gets in or breaks", during,
+                 killed(NFT_SYNC), one)
+    program.case("SIGKILL of podsg-dnscache: names again within a second", dns_is_killed, one)
+    program.case("systemctl restart of both: no flow and no question is lost", during,
+                 lambda: restart(*DAEMONS), one)
+    program.case("stopped, podsg-dnscache leaves nothing, and DNS works", stop_leaves_nothing, one)
+    dns_gone.tests(program, one)
+    hanging.tests(program, one)
+
+
+def on_the_node(program):
+    with World() as one:
+        program.case("the parts start when they are turned on", turns_on)
+        program.case("podsg-cni is put into the chain of plugins, again where it is rewritten",
+                     chain_has_podsg)
+        program.case("memory limits are the control groups'", limits_are_in_force)
+        program.case("pods of both modes are filtered, on the trunk too", one.expect_filtered)
+        program.case("everybody resolves names, by a dummy interface", one.expect_names)
+        deaths(program, one)
+        program.case("an upgrade to a version built anew loses no flow and no question", upgrade,
+                     one)
+        pod_life.tests(program, one)
 
 
 def tests(program):
@@ -188,23 +232,15 @@ def tests(program):
     program.case("installing them looks at no packet and enables nothing else",
                  enables_nothing_dangerous)
     program.case(f"systemd marks the services {EXPOSURE} or less", is_hardly_exposed)
-    this_kernel.tests(program)
-    program.case("verdicts on a trunk of 8021q devices, on this kernel", verdicts)
-    with World() as one:
-        program.case("the parts start when they are turned on", turns_on)
-        program.case("podsg-cni is put into the chain of plugins, again where it is rewritten",
-                     chain_has_podsg)
-        program.case("memory limits are the control groups'", limits_are_in_force)
-        program.case("pods of both modes are filtered, on the trunk too", one.expect_filtered)
-        program.case("everybody resolves names, by a dummy interface", one.expect_names)
-        program.case("SIGKILL of podsg-nft-sync: nothing gets in or breaks", during,
-                     killed(NFT_SYNC), one)
-        program.case("SIGKILL of podsg-dnscache: names again within a second", dns_is_killed, one)
-        program.case("systemctl restart of both: no flow and no question is lost", during,
-                     lambda: restart(*DAEMONS), one)
-        program.case("stopped, podsg-dnscache leaves nothing, and DNS works", stop_leaves_nothing,
-                     one)
-        dns_gone.tests(program, one)
-        program.case("an upgrade loses no flow and no question", upgrade, one)
-        pod_life.tests(program, one)
+    drop_in.tests(program)
+    with leaked.Account() as account:
+        program.case("podsg-eni-gc-enis@ by its timer: leaked interfaces are seen once",
+                     leaked.first_sighting, account)
+        this_kernel.tests(program)
+        program.case("verdicts on a trunk of 8021q devices, on this kernel", verdicts)
+        program.case("podsg-eni-gc-enis@ by its timer: what is still leaked is deleted",
+                     leaked.second_sighting, account)
+        program.case("podsg-eni-gc-enis@ fails where EC2 does not say all",
+                     leaked.ec2_says_half, account)
+    on_the_node(program)
     world.hold_back()

@@ -11,20 +11,15 @@ from lab.tap import check, equal, note, wait_for
 from world import DNSCACHE, INTERFACE, NFT_SYNC, World
 
 
-def started(unit):
-    """Microseconds since the boot."""
-    return int(system.shown(unit, "ExecMainStartTimestampMonotonic")[0])
-
-
 def in_order():
     wait_for(lambda: system.is_active("kubelet.service"), "kubelet runs", world.PATIENCE, step=0.2)
     for unit in DAEMONS:
         system.must_be_active(unit)
-    ended = int(system.shown("podsg-boot.service", "ExecMainExitTimestampMonotonic")[0])
+    ended = system.ended("podsg-boot.service")
     status = system.shown("podsg-boot.service", "ExecMainStatus")[0]
     equal(status, "0", "podsg-boot's status: " + system.journal("podsg-boot.service"))
-    closed = int(system.shown("podsg-close.service", "ExecMainExitTimestampMonotonic")[0])
-    times = {unit: started(unit) for unit in (NFT_SYNC, DNSCACHE, "kubelet.service")}
+    closed = system.ended("podsg-close.service")
+    times = {unit: system.started(unit) for unit in (NFT_SYNC, DNSCACHE, "kubelet.service")}
     note(f"microseconds: podsg-close ended at {closed}, podsg-boot at {ended}, " +
          ", ".join(f"{unit} started at {at}" for unit, at in times.items()))
     check(0 < ended < times["kubelet.service"], "kubelet did not wait for podsg-boot")

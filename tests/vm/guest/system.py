@@ -13,7 +13,7 @@ from lab import netns
 from lab.tap import check, wait_for
 
 SOURCES = "/etc/apt/sources.list"
-PATIENT = 240
+PATIENT = 480
 # Where the tests, apt and dpkg keep books, whatever is installed.
 BOOKS = ("/srv/vm", "/var/lib/podsg-vm", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg",
          "/var/lib/systemd/timers", "/var/lib/systemd/random-seed", "/var/tmp", "/var/backups",
@@ -67,8 +67,29 @@ def main_pid(unit):
     return int(shown(unit, "MainPID")[0])
 
 
-def journal(unit, lines=30):
-    return run("journalctl", "--no-pager", "-o", "cat", "-n", str(lines), "-u", unit).stdout
+def running_version(unit):
+    """Of the process itself, whatever is on disk by now."""
+    return run(f"/proc/{main_pid(unit)}/exe", "--version").stdout.strip()
+
+
+def started(unit):
+    """Microseconds since the boot."""
+    return int(shown(unit, "ExecMainStartTimestampMonotonic")[0])
+
+
+def ended(unit):
+    return int(shown(unit, "ExecMainExitTimestampMonotonic")[0])
+
+
+def journal(unit, lines=30, since=0):
+    return run("journalctl", "--no-pager", "-o", "cat", "-n", str(lines), f"--since=@{since:.0f}",
+               "-u", unit).stdout
+
+
+def whole_journal(unit, since):
+    """With what journald has not come to yet."""
+    run("journalctl", "--sync")
+    return journal(unit, 1000, since)
 
 
 def must_be_active(unit):

@@ -4,6 +4,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 
 import system
 from lab import dns, documents, netns
@@ -13,6 +15,7 @@ from lab.streams import Listener, can_connect
 from lab.tap import check, equal, wait_for
 from trunk import RootNode
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 README = "/srv/vm/README.md"
 TURNS_ON = re.compile(r" +sudo[^#]* systemctl enable [^#]*$")
 DOCUMENTS = "/var/lib/podsg/documents"
@@ -110,6 +113,15 @@ def let_go():
     write(GO, "")
 
 
+def start(script, *arguments):
+    """One of this directory's, in a process of its own, until its standard input ends."""
+    process = subprocess.Popen([sys.executable, os.path.join(HERE, script), *arguments], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               preexec_fn=netns.die_with_parent)
+    check(process.stdout.readline() == "begun\n", f"{script} has not begun")
+    return process
+
+
 class World:
     """Context manager: a node with its pods, a server that listens, the cluster's DNS server."""
 
@@ -118,11 +130,11 @@ class World:
                     for protocol in ("udp", "tcp")]
         self.node = RootNode([STANDARD, STRICT, PLAIN], services).__enter__()
         self.listeners = [Listener(self.node, "db", port) for port in (PORT, FORBIDDEN)]
-        self.cluster = dns.ClusterServer(self.node.name("db"), self.network().db)
+        self.cluster = start("answers.py", self.node.name("db"), *self.network().db)
         return self
 
     def __exit__(self, *_):
-        self.cluster.close()
+        self.cluster.communicate()
         for listener in self.listeners:
             listener.close()
         self.node.__exit__()
