@@ -12,9 +12,7 @@
 
 struct aws_call {
 	struct http_call *http;
-	char action[AWS_CODE_MAX];
-	char service[AWS_CODE_MAX];
-	char origin[AWS_KEY_MAX]; /* of the keys */
+	struct aws_asking asking;
 	int (*received)(void *context, const char *data, size_t length, struct error *err);
 	void (*done)(void *context, const struct aws_answer *answer);
 	void *context;
@@ -59,6 +57,8 @@ static const struct {
 	{"InvalidPrefixListId.NotFound", AWS_NOT_FOUND},
 	{"InvalidPrefixListID.Malformed", AWS_NOT_FOUND},
 	{"InvalidPrefixListId.Malformed", AWS_NOT_FOUND},
+	{"InvalidVpcID.NotFound", AWS_NOT_FOUND},
+	{"ResourceNotFoundException", AWS_NOT_FOUND},
 };
 
 static void encode(struct buffer *form, const char *text)
@@ -101,18 +101,14 @@ static int complaint_start(void *context, const char *name, struct error *err)
 	return 0;
 }
 
-/* The first of each; what is not printable becomes a question mark. */
-static void note(char *into, size_t size, const char *text)
+void aws_note(char *into, size_t size, const char *text)
 {
 	if (into[0] || !text)
 		return;
-	size_t length = strnlen(text, size - 1);
-	for (size_t i = 0; i < length; i++)
-		into[i] = text[i];
-	for (size_t i = 0; i < length; i++)
-		if (into[i] < ' ' || into[i] == 0x7f)
-			into[i] = '?';
-	into[length] = '\0';
+	snprintf(into, size, "%s", text);
+	for (char *at = into; *at; at++)
+		if ((unsigned char)*at < ' ' || (unsigned char)*at > '~')
+			*at = '?';
 }
 
 static int complaint_end(void *context, const char *name, const char *text, struct error *err)
@@ -120,9 +116,9 @@ static int complaint_end(void *context, const char *name, const char *text, stru
 	struct complaint *complaint = context;
 	(void)err;
 	if (strcmp(name, "Code") == 0)
-		note(complaint->code, AWS_CODE_MAX, text);
+		aws_note(complaint->code, AWS_CODE_MAX, text);
 	else if (strcmp(name, "Message") == 0)
-		note(complaint->message, AWS_MESSAGE_MAX, text);
+		aws_note(complaint->message, AWS_MESSAGE_MAX, text);
 	return 0;
 }
 
@@ -150,21 +146,48 @@ enum aws_outcome aws_outcome_of(int status, const char *code)
 	return status >= 500 || status == 429 || status == 408 ? AWS_AGAIN : AWS_REFUSED;
 }
 
-static void describe_complaint(const struct aws_call *call, int status, const char *message,
-                               struct aws_answer *answer)
+bool aws_is_denied(const char *code)
 {
-	const char *code = answer->code;
-	if (strcmp(code, "UnauthorizedOperation") == 0)
-		error_set(&answer->error, -EACCES,
-		          "%s: UnauthorizedOperation: allow %s:%s to %s (IAM)", call->action,
-		          call->service, call->action, call->origin);
+	return strcmp(code, "UnauthorizedOperation") == 0 || strcmp(code, "AccessDenied") == 0 ||
+	       strcmp(code, "AccessDeniedException") == 0;
+}
+
+struct aws_asking aws_asking_of(const char *service, const char *action,
+                                const struct aws_keys *keys)
+{
+	struct aws_asking asking;
+	snprintf(asking.service, sizeof(asking.service), "%s", service);
+	snprintf(asking.action, sizeof(asking.action), "%s", action);
+	snprintf(asking.origin, sizeof(asking.origin), "%s", keys->origin);
+	return asking;
+}
+
+struct http_signature aws_signature_of(const struct aws_keys *keys, const char *region,
+                                       const char *service)
+{
+	return (struct http_signature){.access_key = keys->access_key,
+	                               .secret_key = keys->secret_key,
+	                               .session_token =
+	                                       keys->session_token[0] ? keys->session_token : NULL,
+	                               .region = region,
+	                               .service = service};
+}
+
+void aws_answer_complain(const struct aws_asking *asking, int status, const char *message,
+                         struct aws_answer *answer)
+{
+	const char *code = answer->code, *action = asking->action;
+	answer->outcome = aws_outcome_of(status, code);
+	if (aws_is_denied(code))
+		error_set(&answer->error, -EACCES, "%s: %s: allow %s:%s to %s (IAM)", action, code,
+		          asking->service, action, asking->origin);
 	else if (answer->outcome == AWS_REJECTED)
-		error_set(&answer->error, -EKEYREJECTED, "%s: %s: keys of %s: %s", call->action,
-		          code, call->origin, message);
+		error_set(&answer->error, -EKEYREJECTED, "%s: %s: keys of %s: %s", action, code,
+		          asking->origin, message);
 	else if (code[0])
-		error_set(&answer->error, -EREMOTEIO, "%s: %s: %s", call->action, code, message);
+		error_set(&answer->error, -EREMOTEIO, "%s: %s: %s", action, code, message);
 	else
-		error_set(&answer->error, -EREMOTEIO, "%s: HTTP status %d", call->action, status);
+		error_set(&answer->error, -EREMOTEIO, "%s: HTTP status %d", action, status);
 }
 
 static void judge(const struct aws_call *call, const struct http_answer *http,
@@ -176,11 +199,10 @@ static void judge(const struct aws_call *call, const struct http_answer *http,
 		/* Half an answer cannot be taken back by asking for the other half. */
 		answer->outcome = call->broken || call->begun ? AWS_REFUSED : AWS_AGAIN;
 		answer->error = http->error;
-		error_wrap(&answer->error, "%s", call->action);
+		error_wrap(&answer->error, "%s", call->asking.action);
 	} else if (http->status != 200) {
 		aws_complaint_parse(http->body, http->body_length, answer->code, message);
-		answer->outcome = aws_outcome_of(http->status, answer->code);
-		describe_complaint(call, http->status, message, answer);
+		aws_answer_complain(&call->asking, http->status, message, answer);
 	}
 }
 
@@ -213,15 +235,9 @@ int aws_query_start(struct http *http, const struct aws_query *query, struct aws
 	call->received = query->received;
 	call->done = query->done;
 	call->context = query->context;
-	snprintf(call->action, sizeof(call->action), "%s", query->action);
-	snprintf(call->service, sizeof(call->service), "%s", query->service);
-	snprintf(call->origin, sizeof(call->origin), "%s", query->keys->origin);
-	const struct http_signature signature = {
-		.access_key = query->keys->access_key,
-		.secret_key = query->keys->secret_key,
-		.session_token = query->keys->session_token[0] ? query->keys->session_token : NULL,
-		.region = query->region,
-		.service = query->service};
+	call->asking = aws_asking_of(query->service, query->action, query->keys);
+	const struct http_signature signature =
+		aws_signature_of(query->keys, query->region, query->service);
 	const struct http_request request = {
 		.method = "POST",
 		.url = query->endpoint,

@@ -62,5 +62,28 @@ void aws_query_cancel(struct aws_call *call); /* accepts NULL */
 void aws_complaint_parse(const char *text, size_t length, char code[static AWS_CODE_MAX],
                          char message[static AWS_MESSAGE_MAX]);
 enum aws_outcome aws_outcome_of(int status, const char *code);
+/* IAM does not permit it. */
+bool aws_is_denied(const char *code);
+
+/* For those who ask AWS in other ways. */
+
+/* The first text that comes; what is not printable becomes a question mark. */
+void aws_note(char *into, size_t size, const char *text);
+
+/* Who asks for what, for errors. */
+struct aws_asking {
+	char service[AWS_CODE_MAX];
+	char action[AWS_CODE_MAX];
+	char origin[AWS_KEY_MAX]; /* of the keys */
+};
+
+struct aws_asking aws_asking_of(const char *service, const char *action,
+                                const struct aws_keys *keys);
+/* It points to the arguments. */
+struct http_signature aws_signature_of(const struct aws_keys *keys, const char *region,
+                                       const char *service);
+/* Outcome and error of an answer that is no 2xx, whose code is known. */
+void aws_answer_complain(const struct aws_asking *asking, int status, const char *message,
+                         struct aws_answer *answer);
 
 #endif

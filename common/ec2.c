@@ -12,7 +12,6 @@
 #define PAGE_SIZE "1000"
 #define PAGE_SIZE_SMALL "100" /* of what EC2 gives no more at once */
 #define PAGES_MAX 1000
-#define ENDPOINT_MAX 512
 #define TRIES_MAX 4         /* of one page */
 #define PAUSE_FIRST 500     /* milliseconds, doubled with every try */
 #define PAUSE_LAST 8000     /* likewise; EC2 itself may ask for more */
@@ -26,7 +25,7 @@ struct ec2 {
 	struct aws_credentials *credentials;
 	struct imds_call *region_call;
 	char region[AWS_REGION_MAX];
-	char endpoint[ENDPOINT_MAX];
+	char endpoint[EC2_ENDPOINT_MAX];
 	LIST_HEAD(ec2_describes, ec2_describe) describes;
 };
 
@@ -106,14 +105,19 @@ static void resume(void *context, const struct error *failure)
 	}
 }
 
+void aws_endpoint(const char *service, const char *region, char ret[static EC2_ENDPOINT_MAX])
+{
+	snprintf(ret, EC2_ENDPOINT_MAX, "https://%s.%s.amazonaws.com%s/", service, region,
+	         strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
+}
+
 static int make_endpoint(struct ec2 *ec2, struct error *err)
 {
 	if (!aws_region_is_valid(ec2->region))
 		return error_set(err, -EINVAL, "\"%.64s\": not the name of an AWS region",
 		                 ec2->region);
 	if (!ec2->endpoint[0])
-		snprintf(ec2->endpoint, sizeof(ec2->endpoint), "https://ec2.%s.amazonaws.com%s/",
-		         ec2->region, strncmp(ec2->region, "cn-", 3) == 0 ? ".cn" : "");
+		aws_endpoint("ec2", ec2->region, ec2->endpoint);
 	return 0;
 }
 
@@ -266,7 +270,8 @@ static void add_page_size(struct ec2_describe *describe)
 {
 	enum ec2_kind kind = ec2_items_kind(describe->items);
 	bool small = kind == EC2_PREFIX_LIST_ENTRIES || kind == EC2_WHOLE_ENTRIES ||
-	             kind == EC2_PREFIX_LISTS || kind == EC2_ROUTE_TABLES;
+	             kind == EC2_PREFIX_LISTS || kind == EC2_ROUTE_TABLES ||
+	             kind == EC2_INSTANCE_TYPES;
 	aws_form_add(&describe->form, "MaxResults", small ? PAGE_SIZE_SMALL : PAGE_SIZE);
 }
 
@@ -280,6 +285,8 @@ static const struct parameter {
 	[EC2_BY_GROUP] = {"GroupId", true, false},
 	[EC2_BY_LIST] = {"PrefixListId", false, true},
 	[EC2_BY_INTERFACE] = {"NetworkInterfaceId", true, false},
+	[EC2_BY_TYPE] = {"Filter.1.Value", true, true},
+	[EC2_BY_VPC] = {"VpcId", false, false},
 	[EC2_THE_INTERFACE] = {"NetworkInterfaceId", false, false},
 	[EC2_THE_GROUP] = {"GroupId", false, false},
 };
@@ -289,8 +296,9 @@ static void add_ids(struct ec2_describe *describe, enum ec2_question question,
 {
 	const struct parameter *parameter = &parameters[question];
 	struct buffer *form = &describe->form;
-	if (question == EC2_BY_FILTER)
-		aws_form_add(form, "Filter.1.Name", "group-id");
+	if (question == EC2_BY_FILTER || question == EC2_BY_TYPE)
+		aws_form_add(form, "Filter.1.Name",
+		             question == EC2_BY_TYPE ? "instance-type" : "group-id");
 	for (size_t i = 0; i < id_count; i++) {
 		if (parameter->numbered)
 			aws_form_add_nth(form, parameter->name, i + 1, ids[i]);
@@ -324,7 +332,8 @@ int ec2_open(uv_loop_t *loop, struct http *http, struct imds *imds, const char *
 	*ec2 = (struct ec2){.loop = loop, .http = http, .imds = imds};
 	LIST_INIT(&ec2->describes);
 	if (strlen(endpoint) >= sizeof(ec2->endpoint)) {
-		error_set(err, r, "sources.ec2.endpoint: longer than %d bytes", ENDPOINT_MAX - 1);
+		error_set(err, r, "sources.ec2.endpoint: longer than %d bytes",
+		          EC2_ENDPOINT_MAX - 1);
 		goto fail;
 	}
 	snprintf(ec2->endpoint, sizeof(ec2->endpoint), "%s", endpoint);
@@ -370,6 +379,8 @@ static int describe_new(struct ec2 *ec2, struct ec2_items *items,
 	describe->context = context;
 	describe->timer.data = describe;
 	aws_form_begin(&describe->form, ec2_action(ec2_items_kind(items)), VERSION);
+	if (ec2_attribute(ec2_items_kind(items)))
+		aws_form_add(&describe->form, "Attribute", ec2_attribute(ec2_items_kind(items)));
 	uv_timer_init(ec2->loop, &describe->timer);
 	uv_timer_start(&describe->timer, timer_cb, 0, 0);
 	LIST_INSERT_HEAD(&ec2->describes, describe, link);

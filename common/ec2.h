@@ -28,6 +28,10 @@ int ec2_open(uv_loop_t *loop, struct http *http, struct imds *imds, const char *
 void ec2_close(struct ec2 *ec2);
 const char *ec2_region(const struct ec2 *ec2); /* "" = not known yet */
 
+/* "https://SERVICE.REGION.amazonaws.com/", in the region's part of AWS. */
+#define EC2_ENDPOINT_MAX 512
+void aws_endpoint(const char *service, const char *region, char ret[static EC2_ENDPOINT_MAX]);
+
 /* How ids are asked for: by a filter, which passes over those that do not exist, or by name, where
  * one that does not exist fails the call. */
 enum ec2_question {
@@ -35,6 +39,8 @@ enum ec2_question {
 	EC2_BY_GROUP,     /* GroupId.1 … */
 	EC2_BY_LIST,      /* PrefixListId: one id */
 	EC2_BY_INTERFACE, /* NetworkInterfaceId.1 … */
+	EC2_BY_TYPE,      /* a filter: "instance-type" */
+	EC2_BY_VPC,       /* VpcId: one id */
 	/* What is to be deleted: one id. Done twice it is AWS_NOT_FOUND. */
 	EC2_THE_INTERFACE,
 	EC2_THE_GROUP,

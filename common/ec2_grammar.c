@@ -222,6 +222,9 @@ static const struct ec2_member route[] = {
 	{.xml = "transitGatewayId", .json = "TransitGatewayId"},
 	{.xml = "networkInterfaceId", .json = "NetworkInterfaceId"},
 	{.xml = "vpcPeeringConnectionId", .json = "VpcPeeringConnectionId"},
+	{.xml = "localGatewayId", .json = "LocalGatewayId"},
+	{.xml = "carrierGatewayId", .json = "CarrierGatewayId"},
+	{.xml = "coreNetworkArn", .json = "CoreNetworkArn"},
 	{.xml = "state", .json = "State"},
 	{0}};
 static const struct ec2_member association[] = {{.xml = "main", .json = "Main", .shape = EC2_FLAG},
@@ -236,6 +239,45 @@ static const struct ec2_member route_table[] = {
 	{.xml = "routeSet", .json = "Routes", .shape = EC2_LIST, .item = route},
 	{.xml = "tagSet", .json = "Tags", .shape = EC2_LIST, .item = tags},
 	{0}};
+
+/* No association has a name of its own. */
+static const struct ec2_member owned_group_vpc[] = {
+	{.xml = "groupId", .json = "GroupId", .id = true},
+	{.xml = "vpcId", .json = "VpcId", .id = true},
+	{.xml = "state", .json = "State"},
+	{0}};
+static const struct ec2_member network_card[] = {
+	{.xml = "networkCardIndex", .json = "NetworkCardIndex", .shape = EC2_NUMBER},
+	{.xml = "maximumNetworkInterfaces",
+         .json = "MaximumNetworkInterfaces",
+         .shape = EC2_NUMBER},
+	{0}};
+static const struct ec2_member network_info[] = {
+	{.xml = "maximumNetworkInterfaces",
+         .json = "MaximumNetworkInterfaces",
+         .shape = EC2_NUMBER},
+	{.xml = "defaultNetworkCardIndex", .json = "DefaultNetworkCardIndex", .shape = EC2_NUMBER},
+	{.xml = "networkCards", .json = "NetworkCards", .shape = EC2_LIST, .item = network_card},
+	{.xml = "ipv4AddressesPerInterface",
+         .json = "Ipv4AddressesPerInterface",
+         .shape = EC2_NUMBER},
+	{0}};
+static const struct ec2_member instance_type[] = {
+	{.xml = "instanceType", .json = "InstanceType", .id = true},
+	{.xml = "networkInfo", .json = "NetworkInfo", .shape = EC2_OBJECT, .item = network_info},
+	{0}};
+static const struct ec2_member attribute_value[] = {
+	{.xml = "value", .json = "Value", .shape = EC2_FLAG}, {0}};
+static const struct ec2_member vpc_attribute[] = {{.xml = "vpcId", .json = "VpcId", .id = true},
+                                                  {.xml = "enableDnsSupport",
+                                                   .json = "EnableDnsSupport",
+                                                   .shape = EC2_OBJECT,
+                                                   .item = attribute_value},
+                                                  {.xml = "enableDnsHostnames",
+                                                   .json = "EnableDnsHostnames",
+                                                   .shape = EC2_OBJECT,
+                                                   .item = attribute_value},
+                                                  {0}};
 
 static const struct ec2_member entry[] = {{.xml = "cidr", .shape = EC2_BARE, .id = true}, {0}};
 static const struct ec2_member whole_entry[] = {{.xml = "cidr", .json = "Cidr", .id = true},
@@ -263,6 +305,12 @@ static const struct ec2_member whole_entry[] = {{.xml = "cidr", .json = "Cidr", 
 		}                                                                                  \
 	}
 
+#define ATTRIBUTE(of, name, whole)                                                                 \
+	{                                                                                          \
+		"Describe" of "Attribute", "Describe" of "AttributeResponse",                      \
+			{{.shape = EC2_WHOLE, .item = (whole)}}, name                              \
+	}
+
 const struct ec2_grammar ec2_grammars[] = {
 	[EC2_SECURITY_GROUPS] = IN_PAGES("DescribeSecurityGroups", "securityGroupInfo", group),
 	[EC2_NETWORK_INTERFACES] =
@@ -282,6 +330,11 @@ const struct ec2_grammar ec2_grammars[] = {
 	[EC2_SUBNETS] = IN_PAGES("DescribeSubnets", "subnetSet", subnet),
 	[EC2_VPCS] = IN_PAGES("DescribeVpcs", "vpcSet", vpc),
 	[EC2_ROUTE_TABLES] = IN_PAGES("DescribeRouteTables", "routeTableSet", route_table),
+	[EC2_OWNED_GROUP_VPCS] = IN_PAGES("DescribeSecurityGroupVpcAssociations",
+                                          "securityGroupVpcAssociationSet", owned_group_vpc),
+	[EC2_INSTANCE_TYPES] = IN_PAGES("DescribeInstanceTypes", "instanceTypeSet", instance_type),
+	[EC2_VPC_DNS_SUPPORT] = ATTRIBUTE("Vpc", "enableDnsSupport", vpc_attribute),
+	[EC2_VPC_DNS_HOSTNAMES] = ATTRIBUTE("Vpc", "enableDnsHostnames", vpc_attribute),
 	[EC2_DELETE_INTERFACE] = AT_ONCE("DeleteNetworkInterface"),
 	[EC2_DELETE_GROUP] = AT_ONCE("DeleteSecurityGroup"),
 };

@@ -16,7 +16,8 @@ enum ec2_shape {
 	EC2_OBJECT, /* of elements with names of their own */
 	EC2_BARE,   /* the only thing read of an item: it stands for the item */
 	EC2_TOKEN,  /* of the next page */
-	EC2_DONE,   /* instead of items: what was asked for was done */
+	EC2_WHOLE,  /* instead of items: the answer itself is the only one */
+	EC2_DONE,   /* likewise: what was asked for was done */
 };
 
 /* An element inside another: what the CLI calls it and what it holds. */
@@ -25,13 +26,14 @@ struct ec2_member {
 	const char *json;
 	enum ec2_shape shape;
 	const struct ec2_member *item; /* of an OBJECT, and of the items of a LIST */
-	bool id;                       /* of the item of the page */
+	bool id;                       /* of the item of the page; it may have several parts */
 };
 
 struct ec2_grammar {
 	const char *action;
 	const char *root;
 	struct ec2_member members[3]; /* the list of items, or what is there instead, comes first */
+	const char *attribute; /* the parameter Attribute of the question; NULL: it has none */
 };
 
 extern const struct ec2_grammar ec2_grammars[]; /* by enum ec2_kind */

@@ -80,15 +80,6 @@ static const struct ec2_member *find_member(const struct ec2_member *members, co
 	return NULL;
 }
 
-static int begin_root(struct ec2_page *page, const char *name, struct error *err)
-{
-	const struct ec2_grammar *kind = &ec2_grammars[page->items->kind];
-	if (strcmp(name, kind->root) != 0)
-		return error_set(err, -EBADMSG, "expected <%s>, not <%.64s>", kind->root, name);
-	push(page, &(struct frame){.members = kind->members});
-	return 0;
-}
-
 static void begin_item(struct ec2_page *page)
 {
 	const struct ec2_member *members = innermost(page)->list->item;
@@ -111,6 +102,19 @@ static void begin_list(struct ec2_page *page, const struct ec2_member *member)
 		buffer_add_text(&page->items->json, "[");
 	}
 	push(page, &(struct frame){.list = member});
+}
+
+static int begin_root(struct ec2_page *page, const char *name, struct error *err)
+{
+	const struct ec2_grammar *kind = &ec2_grammars[page->items->kind];
+	if (strcmp(name, kind->root) != 0)
+		return error_set(err, -EBADMSG, "expected <%s>, not <%.64s>", kind->root, name);
+	push(page, &(struct frame){.members = kind->members});
+	if (kind->members[0].shape == EC2_WHOLE) {
+		begin_list(page, &kind->members[0]);
+		begin_item(page);
+	}
+	return 0;
 }
 
 static void begin_object(struct ec2_page *page, const struct ec2_member *member)
@@ -165,13 +169,24 @@ static int write_flag(struct ec2_page *page, const char *text, struct error *err
 	return 0;
 }
 
+/* Parts of one id, with a blank between them. */
+static void add_id(struct ec2_page *page, const char *text)
+{
+	struct buffer *ids = &page->items->ids;
+	if (ids->length > page->item.id) {
+		buffer_cut(ids, ids->length - 1);
+		buffer_add_text(ids, " ");
+	}
+	buffer_add(ids, text, strlen(text) + 1);
+}
+
 static int end_leaf(struct ec2_page *page, const char *text, struct error *err)
 {
 	const struct ec2_member *leaf = page->leaf;
 	if (!text)
 		return error_set(err, -EFBIG, "too much text in <%s>", leaf->xml);
 	if (leaf->id)
-		buffer_add(&page->items->ids, text, strlen(text) + 1);
+		add_id(page, text);
 	if (leaf->shape == EC2_TOKEN) {
 		memcpy(page->token, text, strlen(text) + 1);
 		return 0;
@@ -220,6 +235,20 @@ static int end_frame(struct ec2_page *page, struct error *err)
 	return page->depth == ITEM_DEPTH - 1 ? end_item(page, err) : 0;
 }
 
+/* The only item ends with the answer. */
+static bool is_whole(const struct ec2_page *page)
+{
+	return page->depth == ITEM_DEPTH &&
+	       ec2_grammars[page->items->kind].members[0].shape == EC2_WHOLE;
+}
+
+static int end_whole(struct ec2_page *page, struct error *err)
+{
+	int r = end_frame(page, err);
+	page->depth = 0;
+	return r;
+}
+
 static int end_element(void *context, const char *name, const char *text, struct error *err)
 {
 	struct ec2_page *page = context;
@@ -229,7 +258,7 @@ static int end_element(void *context, const char *name, const char *text, struct
 		return 0;
 	}
 	if (!page->leaf)
-		return end_frame(page, err);
+		return is_whole(page) ? end_whole(page, err) : end_frame(page, err);
 	int r = end_leaf(page, text, err);
 	page->leaf = NULL;
 	return r;
@@ -238,6 +267,11 @@ static int end_element(void *context, const char *name, const char *text, struct
 const char *ec2_action(enum ec2_kind kind)
 {
 	return ec2_grammars[kind].action;
+}
+
+const char *ec2_attribute(enum ec2_kind kind)
+{
+	return ec2_grammars[kind].attribute;
 }
 
 int ec2_items_new(enum ec2_kind kind, struct ec2_items **ret, struct error *err)

@@ -32,12 +32,18 @@ enum ec2_kind {
 	EC2_SUBNETS,
 	EC2_VPCS,
 	EC2_ROUTE_TABLES,
+	EC2_OWNED_GROUP_VPCS, /* of all groups */
+	EC2_INSTANCE_TYPES,
+	/* One answer, without pages. */
+	EC2_VPC_DNS_SUPPORT,
+	EC2_VPC_DNS_HOSTNAMES,
 	/* Not descriptions: they have no items, and are good when EC2 says that it is done. */
 	EC2_DELETE_INTERFACE,
 	EC2_DELETE_GROUP,
 };
 
-const char *ec2_action(enum ec2_kind kind); /* "DescribeSecurityGroups" */
+const char *ec2_action(enum ec2_kind kind);    /* "DescribeSecurityGroups" */
+const char *ec2_attribute(enum ec2_kind kind); /* what it asks of one thing; NULL: it does not */
 
 /* The items of all pages, of one call or of several. */
 struct ec2_items;

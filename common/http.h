@@ -17,6 +17,7 @@
 
 #define HTTP_HEADERS_MAX 16
 #define HTTP_BODY_MAX (16U << 20)      /* of an answer that is collected, by default */
+#define HTTP_HEADER_MAX 128            /* of the header that is kept; a longer one is cut */
 #define HTTP_COMPLAINT_MAX (64U << 10) /* of one that is no 2xx where 2xx goes to received() */
 
 struct http;
@@ -48,6 +49,7 @@ struct http_answer {
 	int status;           /* 0: no answer */
 	bool connected;       /* the request could be sent */
 	unsigned retry_after; /* seconds, of the header; 0 = not said */
+	const char *header;   /* the value of the one that was asked for; "" = not said */
 	const char *body;     /* NULL where received() took it; NUL behind it */
 	size_t body_length;
 	struct error error; /* code 0: an answer came whole, whatever its status */
@@ -63,6 +65,7 @@ struct http_request {
 	const struct http_tls *tls;
 	const struct http_signature *signature;
 	const char *proxy;        /* URL; NULL: the environment's */
+	const char *header;       /* of the answer: its value is kept; NULL: none */
 	bool direct;              /* no proxy at all */
 	size_t body_max;          /* bytes of an answer, -EMSGSIZE beyond; 0: HTTP_BODY_MAX where
 	                             it is collected, no maximum where received() takes it */

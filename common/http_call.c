@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/http_call.h"
 
@@ -21,6 +23,23 @@ static bool is_success(const struct http_call *call)
 	return status >= 200 && status < 300;
 }
 
+/* "Name: value", and the end of the line. */
+static void keep_header(struct http_call *call, const char *line, size_t length)
+{
+	size_t name = strlen(call->wanted);
+	if (length <= name || line[name] != ':' || strncasecmp(line, call->wanted, name) != 0)
+		return;
+	const char *value = line + name + 1;
+	length -= name + 1;
+	while (length > 0 && (*value == ' ' || *value == '\t')) {
+		value++;
+		length--;
+	}
+	while (length > 0 && strchr(" \t\r\n", value[length - 1]))
+		length--;
+	snprintf(call->header, sizeof(call->header), "%.*s", (int)length, value);
+}
+
 static size_t on_head(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *call = context;
@@ -37,6 +56,8 @@ static size_t on_head(char *data, size_t size, size_t count, void *context)
 	/* A final answer may come behind an interim one. */
 	if (length > 5 && memcmp(data, "HTTP/", 5) == 0)
 		call->head_whole = false;
+	if (call->wanted)
+		keep_header(call, data, length);
 	if (length <= 2 && (data[0] == '\r' || data[0] == '\n'))
 		call->head_whole = true;
 	if (call->head_whole && call->begun && is_success(call)) {
@@ -124,7 +145,9 @@ int http_call_new(const uv_loop_t *loop, const struct http_request *request, str
 	                           .loop = loop,
 	                           .idle_timeout = request->idle_timeout,
 	                           .total_timeout = request->total_timeout};
-	if (!call->easy) {
+	if (request->header)
+		call->wanted = strdup(request->header);
+	if (!call->easy || (request->header && !call->wanted)) {
 		http_call_free(call);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
@@ -152,6 +175,7 @@ void http_call_free(struct http_call *call)
 	curl_slist_free_all(call->headers);
 	curl_slist_free_all(call->connect_to);
 	free(call->what);
+	free(call->wanted);
 	free(call->body);
 	free(call);
 }
@@ -173,6 +197,7 @@ void http_call_finish(struct http_call *call, CURLcode code)
 	struct http_answer answer = {.status = (int)status_of(call),
 	                             .connected = until_sent > 0,
 	                             .retry_after = retry_after(call),
+	                             .header = call->header,
 	                             .body_length = call->body_length,
 	                             .error = call->error};
 	if (!call->received || !is_success(call))

@@ -34,6 +34,8 @@ struct http_call {
 	size_t body_max;
 	size_t head_seen;
 	bool head_whole;
+	char *wanted; /* name of the header that is kept; NULL: none */
+	char header[HTTP_HEADER_MAX];
 
 	const uv_loop_t *loop;
 	unsigned idle_timeout;

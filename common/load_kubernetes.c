@@ -145,17 +145,23 @@ static bool parse_timestamp(const char *text, int64_t *ret)
 	return true;
 }
 
+int64_t read_time(struct loader *loader, const struct field *field)
+{
+	int64_t seconds = 0;
+
+	if (loader_failed(loader) || field->value == NULL)
+		return 0;
+	if (!cJSON_IsString(field->value) || !parse_timestamp(field->value->valuestring, &seconds))
+		loader_refuse(loader, -EINVAL, field, "expected a time like 2026-01-31T12:00:00Z");
+	return seconds;
+}
+
 static int64_t read_created(struct loader *loader, const struct field *object)
 {
 	const struct field metadata = field_member(object, "metadata");
 	const struct field field = field_member(&metadata, "creationTimestamp");
-	int64_t seconds = 0;
 
-	if (loader_failed(loader) || field.value == NULL)
-		return 0;
-	if (!cJSON_IsString(field.value) || !parse_timestamp(field.value->valuestring, &seconds))
-		loader_refuse(loader, -EINVAL, &field, "expected a time like 2026-01-31T12:00:00Z");
-	return seconds;
+	return read_time(loader, &field);
 }
 
 static void read_address_element(struct loader *loader, const struct field *element, void *context)

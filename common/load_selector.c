@@ -162,18 +162,24 @@ static struct selector *new_selector(struct loader *loader, const struct field *
 	return selector;
 }
 
-struct selector *read_selector(struct loader *loader, const struct field *parent, const char *key)
+struct selector *read_selector_at(struct loader *loader, const struct field *field)
 {
-	const struct field field = read_object(loader, parent, key, OPTIONAL);
-	struct selector *selector = new_selector(loader, &field);
+	struct selector *selector = new_selector(loader, field);
 
 	if (selector == NULL)
 		return NULL;
-	const struct field labels = read_object(loader, &field, "matchLabels", OPTIONAL);
+	const struct field labels = read_object(loader, field, "matchLabels", OPTIONAL);
 	read_equalities(loader, &labels, selector);
-	read_elements(loader, &field, "matchExpressions", read_match_expression, selector);
+	read_elements(loader, field, "matchExpressions", read_match_expression, selector);
 	loader_keep(loader, &loader->requirements, &selector->requirements, &selector->count);
 	return selector;
+}
+
+struct selector *read_selector(struct loader *loader, const struct field *parent, const char *key)
+{
+	const struct field field = read_object(loader, parent, key, OPTIONAL);
+
+	return read_selector_at(loader, &field);
 }
 
 struct selector *read_equality_selector(struct loader *loader, const struct field *parent,

@@ -6,46 +6,14 @@
 #include <sys/socket.h>
 
 #include "common/loader.h"
+#include "common/utf8.h"
 
 #define RULE_MAX 256
 #define NUMBER_TEXT_MAX 32
 
-/* The length of the UTF-8 sequence that begins here, 0 if it is none. Overlong forms, surrogates
- * and C1 control characters are none. */
-static size_t utf8_length(const unsigned char *text)
-{
-	static const struct {
-		uint8_t low;
-		uint8_t high;
-		uint8_t second_low;
-		uint8_t second_high;
-		uint8_t length;
-	} forms[] = {
-		{0x20, 0x7e, 0, 0xff, 1},    {0xc2, 0xc2, 0xa0, 0xbf, 2},
-		{0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-		{0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	size_t i = 0;
-
-	while (i < sizeof(forms) / sizeof(forms[0]) && text[0] > forms[i].high)
-		i++;
-	if (i == sizeof(forms) / sizeof(forms[0]) || text[0] < forms[i].low)
-		return 0;
-	if (forms[i].length > 1 &&
-	    (text[1] < forms[i].second_low || text[1] > forms[i].second_high))
-		return 0;
-	for (size_t k = 2; k < forms[i].length; k++) {
-		if ((text[k] & 0xc0) != 0x80)
-			return 0;
-	}
-	return forms[i].length;
-}
-
 static bool is_string(const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
+	const char *at = text;
 
 	while (*at != '\0') {
 		size_t length = utf8_length(at);
@@ -54,7 +22,7 @@ static bool is_string(const char *text)
 			return false;
 		at += length;
 	}
-	return at - (const unsigned char *)text <= STRING_MAX_LENGTH;
+	return at - text <= STRING_MAX_LENGTH;
 }
 
 static bool is_name(const char *text)

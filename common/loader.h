@@ -133,6 +133,8 @@ const char *read_string(struct loader *loader, const struct field *field, enum p
 
 bool read_flag(struct loader *loader, const struct field *field, bool absent);
 int read_integer(struct loader *loader, const struct field *field, int min, int max, int absent);
+/* As the API server writes times, in UTC: seconds since 1970; 0: absent, or it failed. */
+int64_t read_time(struct loader *loader, const struct field *field);
 
 /* family AF_UNSPEC: either. False if it failed. Host bits are masked with a warning. */
 bool read_prefix(struct loader *loader, const struct field *field, int family, struct prefix *ret);
@@ -183,6 +185,7 @@ void read_label_value(struct loader *loader, const struct field *field);
 struct labels read_labels(struct loader *loader, const struct field *object);
 /* A LabelSelector; NULL: absent, or it failed. */
 struct selector *read_selector(struct loader *loader, const struct field *parent, const char *key);
+struct selector *read_selector_at(struct loader *loader, const struct field *field);
 /* Likewise one that is a map of labels, as a Service's is. */
 struct selector *read_equality_selector(struct loader *loader, const struct field *parent,
                                         const char *key);

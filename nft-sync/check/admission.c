@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "nft-sync/check/admission.h"
 #include "nft-sync/check/facts_groups.h"
 #include "nft-sync/check/facts_interfaces.h"
 #include "nft-sync/judge/rule_match.h"
+
+/* As far as its family is known. */
+static bool may_have_peer(const struct admission_question *question, const struct sg_rule *rule)
+{
+	return rule->peer != RULE_PEER_PREFIX || question->peer_family == AF_UNSPEC ||
+	       question->peer_family == rule->prefix.family;
+}
+
+static bool is_everybody(const struct sg_rule *rule)
+{
+	return rule->peer == RULE_PEER_PREFIX && rule->prefix.length == 0;
+}
 
 /* What a rule that does not match may yet do, if more were known. */
 static struct admission doubt(const struct admission_question *question,
@@ -31,11 +44,6 @@ static struct admission doubt(const struct admission_question *question,
 	return (struct admission){REFUSED, NULL};
 }
 
-static bool is_everybody(const struct sg_rule *rule)
-{
-	return rule->peer == RULE_PEER_PREFIX && rule->prefix.length == 0;
-}
-
 static struct admission ask_rule(const struct admission_question *question,
                                  const struct judge_rules *rules, const struct sg_rule *rule)
 {
@@ -46,7 +54,8 @@ static struct admission ask_rule(const struct admission_question *question,
 		return (struct admission){REFUSED, NULL};
 	if (rule_matches_member(rule, rules, &peer))
 		return (struct admission){ADMITTED, NULL};
-	/* Of a peer whose address is not known the family is not known either; most have IPv4. */
+	if (!question->peer_address && !may_have_peer(question, rule))
+		return (struct admission){REFUSED, NULL};
 	if (!question->peer_address && is_everybody(rule))
 		return (struct admission){ADMITTED, NULL};
 	return doubt(question, rules, rule);

@@ -17,6 +17,7 @@ struct admission_question {
 	size_t peer_group_count;
 	bool peer_groups_known;
 	const struct prefix *peer_address; /* NULL: not known */
+	uint8_t peer_family;               /* without an address; AF_UNSPEC: not known either */
 };
 
 enum admission_answer { ADMITTED, REFUSED, ADMISSION_UNKNOWN };

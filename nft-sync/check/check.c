@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "nft-sync/check/check.h"
+#include "nft-sync/check/facts_withheld.h"
+#include "nft-sync/check/shown_text.h"
 
 #define TEXTS_MEMORY_MAX (128U << 20)
 #define TEXT_MAX 2048 /* of one sentence, or one fix */
@@ -70,15 +72,26 @@ void check_judged(struct check_run *run, const struct check *check)
 	outcome_of(run, check)->judged++;
 }
 
-static const char *keep_text(struct check_run *run, const char *format, va_list arguments)
+/* lines: it may have several. */
+static const char *keep_text(struct check_run *run, bool lines, const char *format,
+                             va_list arguments)
 {
 	char text[TEXT_MAX];
 	const char *kept;
 	(void)vsnprintf(text, sizeof(text), format, arguments);
-	kept = arena_strdup(run->arena, text);
+	kept = shown_text(run->arena, text, lines);
 	if (!kept)
 		run->failed = true;
 	return kept ? kept : "";
+}
+
+/* Links and files of this machine have names that no API server has checked. */
+static const char *show(struct check_run *run, const char *text)
+{
+	const char *shown = text ? shown_text(run->arena, text, false) : NULL;
+	if (text && !shown)
+		run->failed = true;
+	return text && !shown ? "" : shown;
 }
 
 struct finding *check_found(struct check_run *run, const struct check *check, const char *kind,
@@ -97,8 +110,10 @@ struct finding *check_found(struct check_run *run, const struct check *check, co
 		return NULL;
 	}
 	*finding = (struct finding){.check = check, .kind = kind, .object = *object, .fix = ""};
+	finding->object.name = show(run, object->name);
+	finding->object.file = show(run, object->file);
 	va_start(arguments, what);
-	finding->what = keep_text(run, what, arguments);
+	finding->what = keep_text(run, false, what, arguments);
 	va_end(arguments);
 	return finding;
 }
@@ -109,18 +124,33 @@ void finding_fix(struct check_run *run, struct finding *finding, const char *fix
 	if (!finding)
 		return;
 	va_start(arguments, fix);
-	finding->fix = keep_text(run, fix, arguments);
+	finding->fix = keep_text(run, true, fix, arguments);
 	va_end(arguments);
 }
 
-void check_needs(struct check_run *run, const struct check *check, const char *what)
+static void add_need(struct outcome *outcome, const char *what)
 {
-	struct outcome *outcome = outcome_of(run, check);
 	for (size_t i = 0; i < outcome->need_count; i++)
 		if (strcmp(outcome->needs[i], what) == 0)
 			return;
 	if (outcome->need_count < NEEDS_MAX)
 		outcome->needs[outcome->need_count++] = what;
+}
+
+/* A command that would be refused just as well helps nobody. */
+void check_needs(struct check_run *run, const struct check *check, const char *what)
+{
+	const struct withheld *withheld = run->facts->withheld.items;
+	struct outcome *outcome = outcome_of(run, check);
+	bool refused = false;
+	for (size_t i = 0; i < run->facts->withheld.count; i++) {
+		if (!is_withheld_by(&withheld[i], what))
+			continue;
+		add_need(outcome, withheld[i].needs);
+		refused = true;
+	}
+	if (!refused)
+		add_need(outcome, what);
 }
 
 void group_needs(struct check_run *run, const struct check_group *group, const char *what)

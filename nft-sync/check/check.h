@@ -44,7 +44,7 @@ struct finding {
 };
 
 #define FINDINGS_MAX 20000 /* those beyond are counted */
-#define NEEDS_MAX 4
+#define NEEDS_MAX 16
 
 struct outcome {
 	size_t judged; /* objects */

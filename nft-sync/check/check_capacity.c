@@ -6,7 +6,9 @@
 #include "nft-sync/check/facts_cni.h"
 #include "nft-sync/check/facts_eks.h"
 #include "nft-sync/check/facts_interfaces.h"
+#include "nft-sync/check/check_workloads.h"
 #include "nft-sync/check/node_use.h"
+#include "nft-sync/check/placement.h"
 
 #define COOL_DOWN 60 /* seconds, of the VPC resource controller */
 
@@ -41,6 +43,16 @@ static const struct check branch_capacity = {
 	"amazon-vpc-cni-k8s issue 3112; amazon-vpc-resource-controller-k8s, pkg/aws/vpc/limits.go",
 };
 
+static const struct check branch_capacity_replicas = {
+	"branch-capacity-replicas",
+	SEVERITY_WARNING,
+	"more replicas with groups than branch interfaces",
+	"Each replica has a branch interface of its own. Those beyond what the nodes have stay in "
+	"Pending, unless something adds nodes that have more (an autoscaler that knows "
+	"vpc.amazonaws.com/pod-eni).",
+	"amazon-vpc-cni-k8s issue 3112; amazon-vpc-resource-controller-k8s, pkg/aws/vpc/limits.go",
+};
+
 static const struct check branch_capacity_tight = {
 	"branch-capacity-tight",
 	SEVERITY_WARNING,
@@ -61,8 +73,13 @@ static const struct check branch_capacity_differs = {
 };
 
 static const struct check *const checks[] = {
-	&instance_cannot_trunk, &instance_type_unknown,   &branch_capacity,
-	&branch_capacity_tight, &branch_capacity_differs, NULL,
+	&instance_cannot_trunk,
+	&instance_type_unknown,
+	&branch_capacity,
+	&branch_capacity_replicas,
+	&branch_capacity_tight,
+	&branch_capacity_differs,
+	NULL,
 };
 
 static const char *cluster_name(const struct check_run *run)
@@ -123,19 +140,22 @@ static void judge_advertised(struct check_run *run, const struct node_use *use)
 		                  branch_limits_date);
 }
 
-static void fix_by_more_nodes(struct check_run *run, struct finding *finding)
+/* node: one of those that there should be more of. */
+static void fix_by_more_nodes(struct check_run *run, struct finding *finding,
+                              const struct node_facts *node)
 {
+	const char *group = node ? node_label(node, "eks.amazonaws.com/nodegroup") : "";
 	finding_fix(run, finding,
-	            "aws eks update-nodegroup-config --cluster-name %s --nodegroup-name NAME \\\n"
+	            "aws eks update-nodegroup-config --cluster-name %s --nodegroup-name %s \\\n"
 	            "    --scaling-config desiredSize=N    # or larger instances",
-	            cluster_name(run));
+	            cluster_name(run), group[0] ? group : "NAME");
 }
 
 /* Those that cool down are free in a minute, unless they leaked. */
 static void fix_tight(struct check_run *run, struct finding *finding, const struct node_use *use)
 {
 	if (use->cooling == 0)
-		fix_by_more_nodes(run, finding);
+		fix_by_more_nodes(run, finding, use->node);
 	else
 		finding_fix(run, finding,
 		            "podsg-eni-gc enis --cluster %s --instance %s    # if they are still "
@@ -163,7 +183,7 @@ static void judge_use(struct check_run *run, const struct node_use *use)
 		finding = check_found(run, &branch_capacity, "Node", &use->node->fact,
 		                      "its pods want %zu branch interfaces; it can have %zu",
 		                      use->with_branch, room);
-		fix_by_more_nodes(run, finding);
+		fix_by_more_nodes(run, finding, use->node);
 	} else if (use->with_branch + use->cooling >= room) {
 		finding = check_found(run, &branch_capacity_tight, "Node", &use->node->fact,
 		                      "%zu of %zu branch interfaces are pods', and %zu more are "
@@ -171,6 +191,16 @@ static void judge_use(struct check_run *run, const struct node_use *use)
 		                      use->with_branch, room, use->cooling);
 		fix_tight(run, finding, use);
 	}
+}
+
+/* NULL: none that it may be on can have branch interfaces. */
+static const struct node_facts *
+find_node_for(const struct facts *facts, const struct node_uses *uses, const struct pod_facts *pod)
+{
+	for (size_t i = 0; i < uses->count; i++)
+		if (may_be_on(pod, uses->items[i].node) && branches_of(facts, &uses->items[i]) > 0)
+			return uses->items[i].node;
+	return NULL;
 }
 
 /* All nodes together, for pods that have none yet. */
@@ -194,7 +224,76 @@ static void judge_waiting(struct check_run *run, const struct node_uses *uses)
 	                      "pods without a node want %zu branch interfaces, of which it is the "
 	                      "first; all nodes together have %zu, and %zu of them are taken",
 	                      uses->waiting, room, taken);
-	fix_by_more_nodes(run, finding);
+	fix_by_more_nodes(run, finding, find_node_for(run->facts, uses, pod));
+}
+
+/* Of the nodes that it may be on; NULL: of all. */
+static size_t room_for(const struct facts *facts, const struct node_uses *uses,
+                       const struct pod_facts *template)
+{
+	size_t room = 0;
+	for (size_t i = 0; i < uses->count; i++)
+		if (!template || may_be_on(template, uses->items[i].node))
+			room += branches_of(facts, &uses->items[i]);
+	return room;
+}
+
+static bool wants_branches(const struct check_run *run, const struct pod_facts *template)
+{
+	return template->replicas > 0 && has_groups(template) && is_judged(run->facts, template) &&
+	       !is_made_by_template(run->facts, template);
+}
+
+/* True if something was found. */
+static bool judge_template(struct check_run *run, const struct node_uses *uses,
+                           const struct pod_facts *template)
+{
+	size_t room = room_for(run->facts, uses, template);
+	struct finding *finding;
+	/* Where it can have none, that is what is wrong. */
+	if (room == 0 || (size_t) template->replicas <= room)
+		return false;
+	finding = check_found(run, &branch_capacity_replicas, template->kind, &template->fact,
+	                      "its %d replicas want a branch interface each; the nodes that it may "
+	                      "be on can have %zu",
+	                      template->replicas, room);
+	fix_by_more_nodes(run, finding, find_node_for(run->facts, uses, template));
+	return true;
+}
+
+static void judge_all_templates(struct check_run *run, const struct node_uses *uses,
+                                const struct pod_facts *largest, size_t wanted)
+{
+	size_t room = room_for(run->facts, uses, NULL);
+	struct finding *finding;
+	if (room == 0 || wanted <= room)
+		return;
+	finding = check_found(run, &branch_capacity_replicas, largest->kind, &largest->fact,
+	                      "its %d replicas and those of others want %zu branch interfaces; all "
+	                      "nodes together can have %zu",
+	                      largest->replicas, wanted, room);
+	fix_by_more_nodes(run, finding, find_node_for(run->facts, uses, largest));
+}
+
+static void judge_replicas(struct check_run *run, const struct node_uses *uses)
+{
+	size_t count, wanted = 0;
+	const struct pod_facts *templates = facts_of(run->facts, FACT_TEMPLATE, &count);
+	const struct pod_facts *largest = NULL;
+	/* What waits already is spoken of, and of one node only nobody can say what it gets. */
+	bool found = uses->first_waiting || run->facts->node[0];
+	for (size_t i = 0; i < count; i++) {
+		if (!wants_branches(run, &templates[i]))
+			continue;
+		check_judged(run, &branch_capacity_replicas);
+		wanted += (size_t)templates[i].replicas;
+		if (!largest || templates[i].replicas > largest->replicas)
+			largest = &templates[i];
+		if (!uses->first_waiting)
+			found |= judge_template(run, uses, &templates[i]);
+	}
+	if (largest && !found)
+		judge_all_templates(run, uses, largest, wanted);
 }
 
 /* Without policies nobody wants branch interfaces, and any node will do. */
@@ -211,6 +310,8 @@ static bool know_enough(struct check_run *run)
 		check_needs(run, &branch_capacity, NEEDS_PODS);
 		check_needs(run, &branch_capacity_tight, NEEDS_PODS);
 	}
+	if (!run->facts->known[FACT_TEMPLATE])
+		check_needs(run, &branch_capacity_replicas, NEEDS_TEMPLATES);
 	if (!run->facts->known[FACT_INTERFACE])
 		check_needs(run, &branch_capacity_tight, NEEDS_INTERFACES);
 	(void)facts_of(run->facts, FACT_POLICY, &policies);
@@ -231,6 +332,7 @@ static void run_capacity(struct check_run *run)
 		judge_use(run, &uses.items[i]);
 	}
 	judge_waiting(run, &uses);
+	judge_replicas(run, &uses);
 }
 
 const struct check_group check_capacity = {"Capacity", checks, run_capacity, false};

@@ -4,8 +4,11 @@
 
 #include "nft-sync/check/check_workloads.h"
 #include "nft-sync/check/dns_peers.h"
+#include "nft-sync/check/facts_cni.h"
 #include "nft-sync/check/facts_groups.h"
 #include "nft-sync/check/facts_interfaces.h"
+#include "nft-sync/check/facts_nodes.h"
+#include "nft-sync/check/facts_proxy.h"
 #include "nft-sync/check/facts_vpc.h"
 #include "nft-sync/check/pod_bundles.h"
 #include "nft-sync/check/rule_commands.h"
@@ -62,7 +65,7 @@ static struct admission_question egress_to(const struct facts *facts,
 		.port = port_of(server, protocol),
 		.peer_groups = server->groups,
 		.peer_group_count = server->group_count,
-		.peer_groups_known = server->group_count > 0,
+		.peer_groups_known = server->group_count > 0 || is_elsewhere(facts),
 		.peer_address = &server->address,
 	};
 }
@@ -82,6 +85,7 @@ static struct admission_question ingress_from(const struct facts *facts,
 		.peer_groups = bundle->groups,
 		.peer_group_count = bundle->group_count,
 		.peer_groups_known = true,
+		.peer_family = server->address.family,
 	};
 }
 
@@ -135,6 +139,9 @@ static struct admission ask(const struct admission_question *question,
                             const struct pod_bundle *bundle, uint8_t family)
 {
 	const struct admission admission = admission_of(question);
+	/* Outside of EC2 only pods with groups are filtered. */
+	if (question->group_count == 0 && is_elsewhere(question->facts))
+		return (struct admission){ADMITTED, NULL};
 	if (question->group_count == 0)
 		return (struct admission){ADMISSION_UNKNOWN, NEEDS_INTERFACES};
 	if (admission.answer != ADMISSION_UNKNOWN || question->peer_address)
@@ -192,28 +199,54 @@ static const struct dns_peer *refusing(struct check_run *run, const struct check
 	return server;
 }
 
-static void say(struct check_run *run, const struct check *check, const struct pod_facts *pod,
-                const struct admission_question *question, const struct dns_peer *server)
+/* What the groups refuse of one server. */
+struct refusal {
+	const struct dns_peer *server;
+	struct admission_question questions[PROTOCOLS]; /* alike but for the protocol */
+	size_t count;
+};
+
+static void fix(struct check_run *run, struct finding *finding, const struct refusal *refusal)
 {
+	char commands[PROTOCOLS][ADMIT_TEXT_MAX] = {""};
+	for (size_t i = 0; i < refusal->count; i++)
+		(void)admit_text(&refusal->questions[i], commands[i]);
+	finding_fix(run, finding, "%s%s%s", commands[0], commands[1][0] ? "\n" : "", commands[1]);
+}
+
+static void say(struct check_run *run, const struct check *check, const struct pod_facts *pod,
+                const struct refusal *refusal)
+{
+	const struct admission_question *question = &refusal->questions[0];
 	bool egress = question->direction == DIRECTION_EGRESS;
 	char groups[GROUPS_TEXT_MAX], others[GROUPS_TEXT_MAX], address[PREFIX_TEXT_MAX];
 	struct finding *finding = check_found(
 		run, check, pod->kind, &pod->fact,
-		"%s groups %s let no %s %u %s%s, the cluster's DNS server%s%s",
+		"%s groups %s let no %s%s %u %s%s, the cluster's DNS server%s%s",
 		egress ? "its" : "the DNS server's",
 		ids_text(question->groups, question->group_count, groups, sizeof(groups)),
-		admission_protocol(question->protocol), question->port,
-		egress ? "out to " : "in, at ", prefix_text(&server->address, address),
-		egress ? "" : ", from ",
+		admission_protocol(question->protocol), refusal->count > 1 ? " or TCP" : "",
+		question->port, egress ? "out to " : "in, at ",
+		prefix_text(&refusal->server->address, address), egress ? "" : ", from ",
 		egress ? ""
 		       : ids_text(question->peer_groups, question->peer_group_count, others,
 	                          sizeof(others)));
-	fix_by_admitting(run, finding, question);
+	fix(run, finding, refusal);
 }
 
-static void judge_bundle(struct check_run *run, const struct check *check, make_question *make,
-                         const struct pod_bundle *bundle, const struct dns_peers *servers)
+/* Mostly neither protocol is let through: that is one thing to say. */
+static bool is_of(const struct refusal *refusal, const struct dns_peer *server,
+                  const struct admission_question *question)
 {
+	return refusal->count > 0 && refusal->server == server &&
+	       refusal->questions[0].port == question->port;
+}
+
+static size_t find_refusals(struct check_run *run, const struct check *check, make_question *make,
+                            const struct pod_bundle *bundle, const struct dns_peers *servers,
+                            struct refusal refusals[static PROTOCOLS])
+{
+	size_t count = 0;
 	for (size_t p = 0; p < PROTOCOLS; p++) {
 		const struct dns_peer *server =
 			refusing(run, check, make, bundle, servers, protocols[p]);
@@ -221,12 +254,26 @@ static void judge_bundle(struct check_run *run, const struct check *check, make_
 			continue;
 		const struct admission_question question =
 			make(run->facts, bundle, server, protocols[p]);
-		for (size_t i = 0; i < bundle->pod_count; i++)
-			if (is_named(run, bundle->pods[i]))
-				say(run, check, bundle->pods[i], &question, server);
+		if (count == 0 || !is_of(&refusals[0], server, &question))
+			refusals[count++] = (struct refusal){.server = server};
+		struct refusal *refusal = &refusals[count - 1];
+		refusal->questions[refusal->count++] = question;
 	}
-	for (size_t i = 0; i < bundle->pod_count; i++)
+	return count;
+}
+
+static void judge_bundle(struct check_run *run, const struct check *check, make_question *make,
+                         const struct pod_bundle *bundle, const struct dns_peers *servers)
+{
+	struct refusal refusals[PROTOCOLS];
+	size_t count = find_refusals(run, check, make, bundle, servers, refusals);
+	for (size_t i = 0; i < bundle->pod_count; i++) {
 		check_judged(run, check);
+		if (!is_named(run, bundle->pods[i]))
+			continue;
+		for (size_t k = 0; k < count; k++)
+			say(run, check, bundle->pods[i], &refusals[k]);
+	}
 }
 
 static void need_kinds(struct check_run *run)
@@ -238,6 +285,13 @@ static void need_kinds(struct check_run *run)
 		group_needs(run, &check_dns, NEEDS_POLICIES);
 	if (!known[FACT_POD] && !known[FACT_TEMPLATE])
 		group_needs(run, &check_dns, NEEDS_PODS);
+}
+
+/* What standard pods ask is answered on the node, by a cache that asks with the node's groups. */
+static bool is_asked_by_nodes(const struct facts *facts)
+{
+	const struct cni_facts *cni = facts_cni(facts);
+	return cni && cni->mode == MODE_STANDARD && facts_node_local_dns(facts);
 }
 
 static void run_dns(struct check_run *run)
@@ -254,7 +308,10 @@ static void run_dns(struct check_run *run)
 		return;
 	for (size_t i = 0; i < bundles.count; i++) {
 		judge_bundle(run, &dns_egress, egress_to, &bundles.items[i], &servers);
-		judge_bundle(run, &dns_ingress, ingress_from, &bundles.items[i], &servers);
+		if (is_asked_by_nodes(run->facts))
+			check_judged(run, &dns_ingress);
+		else
+			judge_bundle(run, &dns_ingress, ingress_from, &bundles.items[i], &servers);
 	}
 }
 

@@ -8,12 +8,13 @@
 
 #include "common/file.h"
 #include "nft-sync/check/check_documents.h"
+#include "nft-sync/check/shown_text.h"
 
 int check_documents_note(struct check_documents *documents, const char *what, bool lacking,
                          const struct error *why, struct error *err)
 {
-	const struct unread unread = {.what = arena_strdup(documents->arena, what),
-	                              .why = arena_strdup(documents->arena, why->text),
+	const struct unread unread = {.what = shown_text(documents->arena, what, false),
+	                              .why = shown_text(documents->arena, why->text, false),
 	                              .lacking = lacking};
 	struct unread *place = vector_push(&documents->unread);
 	if (!unread.what || !unread.why || !place)
@@ -23,20 +24,28 @@ int check_documents_note(struct check_documents *documents, const char *what, bo
 }
 
 /* The model first: it warns of what nobody knows, and what it refuses is no fact. */
+int check_documents_try(struct check_documents *documents, const char *name,
+                        enum document_format format, const char *text, size_t length,
+                        struct error *refused)
+{
+	struct document *document;
+	int r = document_parse(name, format, text, length, &document, refused);
+	if (r == 0)
+		r = model_put(documents->facts->model, document, refused);
+	if (r < 0)
+		return r;
+	r = facts_put(documents->facts, name, format, text, length, refused);
+	if (r < 0)
+		(void)model_remove(documents->facts->model, name, NULL);
+	return r;
+}
+
 int check_documents_put(struct check_documents *documents, const char *name,
                         enum document_format format, const char *text, size_t length,
                         struct error *err)
 {
-	struct document *document;
 	struct error refused = {0};
-	int r = document_parse(name, format, text, length, &document, &refused);
-	if (r == 0)
-		r = model_put(documents->facts->model, document, &refused);
-	if (r == 0) {
-		r = facts_put(documents->facts, name, format, text, length, &refused);
-		if (r < 0)
-			(void)model_remove(documents->facts->model, name, NULL);
-	}
+	int r = check_documents_try(documents, name, format, text, length, &refused);
 	return r < 0 ? check_documents_note(documents, name, false, &refused, err) : 0;
 }
 

@@ -17,6 +17,11 @@ int check_documents_put(struct check_documents *documents, const char *name,
                         enum document_format format, const char *text, size_t length,
                         struct error *err);
 
+/* Likewise; what is refused is the caller's to note. Below 0: it was, and nothing of it stays. */
+int check_documents_try(struct check_documents *documents, const char *name,
+                        enum document_format format, const char *text, size_t length,
+                        struct error *refused);
+
 /* What could not be read: see struct unread. -ENOMEM. */
 int check_documents_note(struct check_documents *documents, const char *what, bool lacking,
                          const struct error *why, struct error *err);

@@ -18,6 +18,7 @@
 #define LIST_MAX (1024U << 20) /* bytes of its pages together: they are held until it is whole */
 #define TRIES_MAX 4 /* of a page; lists that ran out of their server's patience likewise */
 #define DOCUMENT_NAME_MAX 64
+#define NEEDS_SIZE 80
 
 /* Milliseconds */
 #define PAGE_IDLE 30000
@@ -267,8 +268,7 @@ static int put_pages(struct check_documents *documents, const struct live_list *
 			(void)snprintf(name, sizeof(name), "kubernetes/%s", list->name);
 		else
 			(void)snprintf(name, sizeof(name), "kubernetes/%s/%zu", list->name, i + 1);
-		r = check_documents_put(documents, name, DOCUMENT_JSON, texts[i].text,
-		                        texts[i].length, err);
+		r = check_live_put_page(documents, list, name, texts[i].text, texts[i].length, err);
 	}
 	return r;
 }
@@ -290,8 +290,16 @@ static int put_none(struct asking *asking, const struct live_list *list, const c
 	int length =
 		snprintf(text, sizeof(text),
 	                 "{\"kind\":\"%sList\",\"apiVersion\":\"v1\",\"items\":[]}", list->kind);
-	return check_documents_put(asking->documents, name, DOCUMENT_JSON, text, (size_t)length,
-	                           err);
+	return check_live_put(asking->documents, name, name, text, (size_t)length, err);
+}
+
+static int note_lacking(struct asking *asking, const struct live_list *list, const char *name,
+                        struct error *err)
+{
+	char needs[NEEDS_SIZE];
+	(void)snprintf(needs, sizeof(needs), "permission to list %s (RBAC)", list->name);
+	facts_miss(asking->documents->facts, list->kind);
+	return check_live_withhold(asking->documents, name, list->name, needs, &asking->error, err);
 }
 
 static int note_refusal(struct asking *asking, const struct live_list *list, struct error *err)
@@ -302,8 +310,9 @@ static int note_refusal(struct asking *asking, const struct live_list *list, str
 	(void)snprintf(name, sizeof(name), "kubernetes/%s", list->name);
 	if (refusal == REFUSAL_ABSENT)
 		return is_add_on(list->kind) ? put_none(asking, list, name, err) : 0;
-	return check_documents_note(asking->documents, name, refusal == REFUSAL_LACKING,
-	                            &asking->error, err);
+	if (refusal == REFUSAL_LACKING)
+		return note_lacking(asking, list, name, err);
+	return check_documents_note(asking->documents, name, false, &asking->error, err);
 }
 
 static int read_kind(struct asking *asking, const struct live_list *list, struct error *err)

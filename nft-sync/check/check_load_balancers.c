@@ -16,8 +16,7 @@ static const struct check load_balancer_tag = {
 	SEVERITY_ERROR,
 	"pods behind load balancers of whose groups not exactly one has the cluster's tag",
 	"The AWS Load Balancer Controller admits a load balancer to its targets by a rule in one "
-	"of "
-	"the pod's security groups. Where there are several it takes the one with the tag "
+	"of the pod's security groups. Where there are several it takes the one with the tag "
 	"kubernetes.io/cluster/NAME; where none or more than one has it, it stops with \"expected "
 	"exactly one securityGroup tagged\", and the pod is never registered.",
 	"EKS User Guide, Assign security groups to individual Pods; aws-load-balancer-controller "
@@ -34,16 +33,17 @@ static bool has_tag(const struct labels *tags, const char *key)
 	return false;
 }
 
-/* The Service by which a load balancer reaches the pod itself; NULL: none does. */
+/* The first Service that selects the pod; balanced: and by which a load balancer reaches the pod
+ * itself. NULL: none does. */
 static const struct service_facts *find_service(const struct facts *facts,
-                                                const struct pod_facts *pod)
+                                                const struct pod_facts *pod, bool balanced)
 {
 	const void *of_namespace;
 	size_t count;
 	facts_of_namespace(facts, FACT_SERVICE, pod->fact.namespace, &of_namespace, &count);
 	const struct service_facts *services = of_namespace;
 	for (size_t i = 0; i < count; i++)
-		if (services[i].balances_pods &&
+		if ((services[i].balances_pods || !balanced) &&
 		    service_selects(&services[i], pod->fact.namespace, &pod->labels))
 			return &services[i];
 	return NULL;
@@ -70,17 +70,43 @@ static const char *tag_text(const struct facts *facts, char buffer[static TAG_MA
 	return buffer;
 }
 
+/* Nobody has to know of load balancers whose pods can't be behind one. */
+static void say_missing(struct check_run *run, const struct pod_facts *pod)
+{
+	static const struct {
+		enum fact_kind kind;
+		const char *what;
+	} needs[] = {
+		{FACT_SERVICE, NEEDS_SERVICES},
+		{FACT_TARGET_GROUP_BINDING, NEEDS_TARGET_GROUP_BINDINGS},
+		{FACT_GROUP, NEEDS_GROUPS},
+	};
+	if (run->facts->known[FACT_SERVICE] && !find_service(run->facts, pod, false))
+		return;
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (!run->facts->known[needs[i].kind])
+			check_needs(run, &load_balancer_tag, needs[i].what);
+	if (!run->facts->cluster[0])
+		check_needs(run, &load_balancer_tag, NEEDS_EKS);
+}
+
 static enum judgement judge_tags(struct check_run *run, const struct pod_facts *pod, char *what)
 {
 	const char *tagged[GROUPS_MAX];
 	char tag[TAG_MAX], ids[WHAT_MAX / 2];
 	const struct service_facts *service;
 	size_t count;
-	if (!has_groups(pod) || pod->groups.count < 2)
+	/* Of a pod on Fargate its groups are those of its own interface as well. */
+	if (!(has_groups(pod) || pod->fargate) || pod->groups.count < 2)
 		return NOT_JUDGED;
-	service = find_service(run->facts, pod);
-	if (!service || !find_tagged(run->facts, pod, tag_text(run->facts, tag), tagged, &count))
+	say_missing(run, pod);
+	service = find_service(run->facts, pod, true);
+	if (!service || !run->facts->cluster[0])
 		return NOT_JUDGED;
+	if (!find_tagged(run->facts, pod, tag_text(run->facts, tag), tagged, &count)) {
+		check_needs(run, &load_balancer_tag, NEEDS_GROUPS);
+		return NOT_JUDGED;
+	}
 	(void)snprintf(what, WHAT_MAX,
 	               "Service %s selects it, and of its %zu groups %s%s the tag %s",
 	               service->fact.name, pod->groups.count,
@@ -118,30 +144,13 @@ static void fix_tags(struct check_run *run, struct finding *finding, const struc
 	finding_fix(run, finding, "aws ec2 delete-tags --resources %s --tags Key=%s", ids, tag);
 }
 
-static void say_needs(struct check_run *run)
-{
-	static const struct {
-		enum fact_kind kind;
-		const char *what;
-	} needs[] = {
-		{FACT_POD, NEEDS_PODS},
-		{FACT_POLICY, NEEDS_POLICIES},
-		{FACT_SERVICE, NEEDS_SERVICES},
-		{FACT_TARGET_GROUP_BINDING, NEEDS_TARGET_GROUP_BINDINGS},
-		{FACT_GROUP, NEEDS_GROUPS},
-	};
-	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
-		if (!run->facts->known[needs[i].kind])
-			check_needs(run, &load_balancer_tag, needs[i].what);
-}
-
 static void run_load_balancers(struct check_run *run)
 {
-	say_needs(run);
-	if (run->facts->cluster[0])
-		judge_workloads(run, &load_balancer_tag, judge_tags, fix_tags);
-	else
-		check_needs(run, &load_balancer_tag, NEEDS_EKS);
+	if (!run->facts->known[FACT_POD])
+		check_needs(run, &load_balancer_tag, NEEDS_PODS);
+	if (!run->facts->known[FACT_POLICY])
+		check_needs(run, &load_balancer_tag, NEEDS_POLICIES);
+	judge_workloads(run, &load_balancer_tag, judge_tags, fix_tags);
 }
 
 const struct check_group check_load_balancers = {"Load balancers", checks, run_load_balancers,

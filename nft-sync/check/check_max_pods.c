@@ -32,7 +32,9 @@ static const struct check *const checks[] = {&max_pods_high, &max_pods_low, NULL
 static int addresses_of(const struct node_use *use, const struct cni_facts *cni)
 {
 	bool trunk = cni->pod_eni && use->branches > 0;
-	int interfaces = use->limits.interfaces - trunk - cni->custom_networking;
+	bool fewer = cni->max_enis > 0 && cni->max_enis < use->limits.interfaces;
+	int all = fewer ? cni->max_enis : use->limits.interfaces;
+	int interfaces = all - trunk - cni->custom_networking;
 	int each = use->limits.addresses - 1; /* the first is the interface's own */
 	if (interfaces <= 0 || each <= 0)
 		return 0;
@@ -107,12 +109,14 @@ static void need_limits(struct check_run *run, const struct node_use *use)
 }
 
 /* Where pods have IPv6 addresses, a node has more of them than pods. */
-static bool has_limit(const struct check_run *run, const struct node_use *use)
+static bool has_limit(const struct check_run *run, const struct node_use *use,
+                      const struct cni_facts *cni)
 {
 	const struct eks_facts *cluster = facts_eks(run->facts);
+	bool ipv6 = cni->ipv6 || (cluster && cluster->ipv6);
 	return is_node_judged(run->facts, use->node) && is_vpc_cni_node(use->node) &&
 	       use->node->pods > 0 && use->limits.interfaces > 0 && use->limits.addresses > 0 &&
-	       !(cluster && cluster->ipv6);
+	       !ipv6;
 }
 
 static void run_max_pods(struct check_run *run)
@@ -133,7 +137,7 @@ static void run_max_pods(struct check_run *run)
 	for (size_t i = 0; i < uses.count; i++) {
 		const struct room room = room_of(&uses.items[i], cni);
 		need_limits(run, &uses.items[i]);
-		if (!has_limit(run, &uses.items[i]))
+		if (!has_limit(run, &uses.items[i], cni))
 			continue;
 		judge_high(run, &uses.items[i], &room);
 		judge_low(run, &uses.items[i], &room);

@@ -36,19 +36,21 @@ static const struct check cni_mode_unknown = {
 	"cni-mode-unknown",
 	SEVERITY_ERROR,
 	"an enforcing mode that the VPC CNI does not know",
-	"POD_SECURITY_GROUP_ENFORCING_MODE is strict or standard, in small letters. ipamd takes "
-	"everything else for strict without a word, in which probes, NodePorts, node-local DNS and "
-	"NetworkPolicies work otherwise than in standard.",
-	"amazon-vpc-cni-k8s, pkg/sgpp/constants.go and README",
+	"POD_SECURITY_GROUP_ENFORCING_MODE is strict or standard, in small letters. With another "
+	"word, and ENABLE_POD_ENI, aws-node stops as soon as it starts: new nodes never become "
+	"ready, and on others no new pod gets an address.",
+	"amazon-vpc-cni-k8s, cmd/aws-vpc-cni/main.go (validateEnvVars), scripts/entrypoint.sh "
+	"before "
+	"1.13",
+
 };
 
 static const struct check cni_mode_too_old = {
 	"cni-mode-too-old",
 	SEVERITY_ERROR,
-	"an enforcing mode for a VPC CNI that has none",
+	"standard mode for a VPC CNI that knows strict only",
 	"The VPC CNI knows POD_SECURITY_GROUP_ENFORCING_MODE since 1.11.0. An older one passes "
-	"over "
-	"it: all its pods with groups are strict.",
+	"over it: pods with groups are strict, whatever it says.",
 	"amazon-vpc-cni-k8s pull request 1907",
 };
 
@@ -110,7 +112,8 @@ static void judge_setting(struct check_run *run, const struct cni_facts *cni)
 {
 	char what[WHAT_MAX];
 	check_judged(run, &cni_mode_unknown);
-	if (!cni->mode_text[0] || strcmp(cni->mode_text, mode_name(cni->mode)) == 0)
+	if (!cni->mode_text[0] || strcmp(cni->mode_text, mode_name(MODE_STRICT)) == 0 ||
+	    strcmp(cni->mode_text, mode_name(MODE_STANDARD)) == 0)
 		return;
 	(void)snprintf(what, sizeof(what), "POD_SECURITY_GROUP_ENFORCING_MODE is \"%s\"",
 	               cni->mode_text);
@@ -123,8 +126,7 @@ static void judge_setting(struct check_run *run, const struct cni_facts *cni)
 static const struct cni_version *version_needed(const struct facts *facts)
 {
 	static const struct cni_version ipv4 = {1, 7, 7}, ipv6 = {1, 16, 0};
-	const struct eks_facts *eks = facts_eks(facts);
-	return eks && eks->ipv6 ? &ipv6 : &ipv4;
+	return facts_ipv6(facts) ? &ipv6 : &ipv4;
 }
 
 static void say_too_old(struct check_run *run, const struct check *check,
@@ -141,14 +143,28 @@ static void say_too_old(struct check_run *run, const struct check *check,
 
 static void judge_version(struct check_run *run, const struct cni_facts *cni, bool has_policies)
 {
-	static const struct cni_version has_mode = {1, 11, 0};
 	const struct cni_version *needed = version_needed(run->facts);
 	check_judged(run, &cni_too_old);
 	check_judged(run, &cni_mode_too_old);
 	if (has_policies && cni_is_before(cni, needed))
 		say_too_old(run, &cni_too_old, cni, needed);
-	else if (cni->mode_text[0] && cni_is_before(cni, &has_mode))
-		say_too_old(run, &cni_mode_too_old, cni, &has_mode);
+	else if (strcmp(cni->mode_text, "standard") == 0 && cni_is_before(cni, &cni_has_mode))
+		say_too_old(run, &cni_mode_too_old, cni, &cni_has_mode);
+}
+
+/* The pods that policies match: Fargate gives them their groups without the VPC CNI. */
+static bool are_all_on_fargate(const struct facts *facts)
+{
+	size_t count, on_fargate = 0;
+	const struct pod_facts *pods = facts_of(facts, FACT_POD, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (pods[i].groups.policy_count == 0)
+			continue;
+		if (!pods[i].fargate)
+			return false;
+		on_fargate++;
+	}
+	return on_fargate > 0;
 }
 
 static void judge_cni(struct check_run *run, const struct cni_facts *cni)
@@ -165,7 +181,7 @@ static void judge_cni(struct check_run *run, const struct cni_facts *cni)
 	if (!run->facts->known[FACT_POLICY])
 		return;
 	check_judged(run, &cni_pod_eni_off);
-	if (policy_count > 0 && !cni->pod_eni)
+	if (policy_count > 0 && !cni->pod_eni && !are_all_on_fargate(run->facts))
 		say_of_cni(run, &cni_pod_eni_off, cni, "ENABLE_POD_ENI is not true",
 		           "kubectl set env daemonset aws-node -n kube-system ENABLE_POD_ENI=true");
 }
@@ -220,9 +236,10 @@ static void say_instance_targets(struct check_run *run, const struct service_fac
 	                    "its load balancer's targets are nodes, and it selects %s %s",
 	                    pod->kind, pod->fact.name);
 	finding_fix(run, finding,
-	            "kubectl annotate service %s -n %s "
-	            "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type=ip    # with the "
-	            "AWS Load Balancer Controller",
+	            "kubectl annotate --overwrite service %s -n %s "
+	            "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type=ip    # where "
+	            "the AWS Load Balancer Controller made it; else a new Service with "
+	            "loadBalancerClass: service.k8s.aws/nlb",
 	            service->fact.name, service->fact.namespace);
 }
 
@@ -299,22 +316,25 @@ static void fix_identity(struct check_run *run, struct finding *finding,
 		pod->service_account, pod->fact.namespace);
 }
 
-static void say_needs(struct check_run *run, bool has_cni)
+/* cni: NULL = not known. Where no pod is strict, nobody asks what only strict pods can't do. */
+static void say_needs(struct check_run *run, const struct cni_facts *cni)
 {
 	static const struct check *const of_pods[] = {&strict_service_local,
 	                                              &strict_instance_targets,
 	                                              &strict_network_policy, &strict_pod_identity};
 	const struct facts *facts = run->facts;
-	if (!has_cni)
+	if (!cni)
 		group_needs(run, &check_mode, NEEDS_CNI);
+	if (!facts->known[FACT_POLICY])
+		check_needs(run, &cni_pod_eni_off, NEEDS_POLICIES);
+	if (cni && cni->mode != MODE_STRICT)
+		return;
 	for (size_t i = 0; i < sizeof(of_pods) / sizeof(of_pods[0]); i++) {
 		if (!facts->known[FACT_POD])
 			check_needs(run, of_pods[i], NEEDS_PODS);
 		if (!facts->known[FACT_POLICY])
 			check_needs(run, of_pods[i], NEEDS_POLICIES);
 	}
-	if (!facts->known[FACT_POLICY])
-		check_needs(run, &cni_pod_eni_off, NEEDS_POLICIES);
 	if (!facts->known[FACT_SERVICE]) {
 		check_needs(run, &strict_service_local, NEEDS_SERVICES);
 		check_needs(run, &strict_instance_targets, NEEDS_SERVICES);

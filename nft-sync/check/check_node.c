@@ -7,10 +7,23 @@
 #include "nft-sync/resolve/interface_name.h"
 
 static const struct check *const checks[] = {
-	&node_plugin_last, &node_plugin_missing, &node_rp_filter,   &node_early_demux,
-	&node_forwarding,  &node_kernel,         &node_table_owner, &node_nft_old,
-	&node_nft_ifname,  &node_flush_ruleset,  &node_firewalld,   &node_repairs,
-	&node_ipvs_strict, &node_leftovers,      &node_mode_pinned, NULL,
+	&node_plugin_last,
+	&node_plugin_missing,
+	&node_rp_filter,
+	&node_early_demux,
+	&node_forwarding,
+	&node_kernel,
+	&node_table_owner,
+	&node_nft_old,
+	&node_nft_ifname,
+	&node_flush_ruleset,
+	&node_firewalld,
+	&node_repairs,
+	&node_ipvs_strict,
+	&node_leftovers,
+	&node_mode_pinned,
+	&node_veth_prefix,
+	NULL,
 };
 
 struct fact node_fact(const struct node_run *node, const char *file)
@@ -41,10 +54,16 @@ enum mode node_mode(const struct node_run *node)
 	return cni ? cni->mode : node->run->facts->config->enforcing_mode;
 }
 
+const char *node_veth(const struct node_run *node)
+{
+	const struct cni_facts *cni = facts_cni(node->run->facts);
+	return cni ? cni->veth_prefix : node->run->facts->config->veth_prefix;
+}
+
 bool node_pinned_mode(const struct node_run *node, const struct pod_facts *pod, enum mode *ret)
 {
 	bool strict = has_link(node, STRICT_PREFIX, pod);
-	if (!strict && !has_link(node, node->run->facts->config->veth_prefix, pod))
+	if (!strict && !has_link(node, node_veth(node), pod))
 		return false;
 	*ret = strict ? MODE_STRICT : MODE_STANDARD;
 	return true;

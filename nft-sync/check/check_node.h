@@ -23,12 +23,14 @@ struct fact node_fact(const struct node_run *node, const char *file);
 const char *node_text(const struct node_run *node, const char *text);
 
 enum mode node_mode(const struct node_run *node); /* of pods that come */
+/* Of standard pods' interfaces, as the VPC CNI names them. */
+const char *node_veth(const struct node_run *node);
 /* What its interface is named after; false: it has none that is known. */
 bool node_pinned_mode(const struct node_run *node, const struct pod_facts *pod, enum mode *ret);
 /* It is on this node, and has groups. */
 bool is_node_pod(const struct node_run *node, const struct pod_facts *pod);
 
-extern const struct check node_mode_pinned;
+extern const struct check node_mode_pinned, node_veth_prefix;
 extern const struct check node_plugin_last, node_plugin_missing, node_nft_old, node_nft_ifname,
 	node_flush_ruleset, node_firewalld, node_repairs;
 extern const struct check node_rp_filter, node_early_demux, node_forwarding, node_kernel,

@@ -7,6 +7,7 @@
 #include "nft-sync/check/facts_groups.h"
 #include "nft-sync/check/facts_interfaces.h"
 #include "nft-sync/check/facts_nodes.h"
+#include "nft-sync/check/facts_withheld.h"
 
 #define GROUPS_QUOTA 5 /* of an interface, where nobody has asked EC2 for more */
 #define GROUPS_LIMIT 16
@@ -176,8 +177,13 @@ static void judge_vpc(struct check_run *run, const struct policy_facts *policy,
 	struct finding *finding;
 	if (!place->vpc[0] || !group->vpc_id[0])
 		return;
+	bool is_of_vpc = group_is_of_vpc(run->facts, group, place->vpc);
+	if (!is_of_vpc && facts_withheld(run->facts, NEEDS_GROUP_VPCS)) {
+		check_needs(run, &policy_group_vpc, NEEDS_GROUP_VPCS);
+		return;
+	}
 	check_judged(run, &policy_group_vpc);
-	if (group_is_of_vpc(run->facts, group, place->vpc))
+	if (is_of_vpc)
 		return;
 	finding = check_found(run, &policy_group_vpc, "SecurityGroupPolicy", &policy->fact,
 	                      "%s is of %s, the cluster is in %s", group->fact.name, group->vpc_id,
@@ -224,7 +230,8 @@ static void judge_policy(struct check_run *run, const struct policy_facts *polic
 
 static bool gets_groups(const struct pod_facts *pod)
 {
-	return pod->groups.policy_count > 0 && !pod->host_network && !pod->windows;
+	return pod->groups.policy_count > 0 && !pod->host_network && !pod->windows &&
+	       !pod->auto_mode;
 }
 
 static enum judgement judge_many(struct check_run *run, const struct pod_facts *pod, char *what)
@@ -311,9 +318,11 @@ static void say_needs(struct check_run *run, const struct place *place)
 		check_needs(run, &policy_group_vpc, NEEDS_GROUPS);
 		check_needs(run, &policy_group_owner, NEEDS_GROUPS);
 	}
-	if (!place->vpc[0])
+	if (is_elsewhere(facts))
+		place = NULL;
+	if (place && !place->vpc[0])
 		check_needs(run, &policy_group_vpc, NEEDS_EKS);
-	if (!place->account[0])
+	if (place && !place->account[0])
 		check_needs(run, &policy_group_owner, NEEDS_INTERFACES);
 	if (!facts->known[FACT_POD])
 		check_needs(run, &pod_groups_outdated, NEEDS_PODS);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nft-sync/check/check_workloads.h"
 #include "nft-sync/check/facts_cluster.h"
 #include "nft-sync/check/facts_cni.h"
-#include "nft-sync/check/facts_nodes.h"
+#include "nft-sync/check/placement.h"
 
+#define YOUNG 30 /* seconds: the controller takes a few, more where many pods come at once */
+#define NEEDS_TIME "another look: pods came to their nodes less than 30 seconds ago"
 #define EKS_CONSIDERATIONS "EKS User Guide, Assign security groups to individual Pods"
 
 static const struct check pod_host_network = {
@@ -50,9 +54,10 @@ static const struct check pod_without_trunk = {
 	"pod-without-trunk",
 	SEVERITY_WARNING,
 	"pods with policies on nodes without a trunk interface",
-	"Such a node cannot have branch ENIs, and the VPC judges the pod by the node's security "
-	"groups. Only podsg-nft-sync on that node enforces the policy's, if it may (withoutEni: "
-	"enforce).",
+	"Such a node cannot have branch ENIs. A pod that asked for one is never placed there; one "
+	"that did not has the node's security groups as the VPC sees it, and only podsg-nft-sync "
+	"on "
+	"that node enforces the policy's, if it may (withoutEni: enforce).",
 	EKS_CONSIDERATIONS,
 };
 
@@ -91,29 +96,11 @@ static bool has_eni(const struct pod_facts *pod)
 	return pod->pod && pod->pod->eni;
 }
 
-/* NULL: not known, or it has no node yet. */
-static const struct node_facts *node_of(const struct facts *facts, const struct pod_facts *pod)
-{
-	return pod->node[0] ? facts_node(facts, pod->node) : NULL;
-}
-
-static bool is_windows(const struct facts *facts, const struct pod_facts *pod)
-{
-	const struct node_facts *node = node_of(facts, pod);
-	return pod->windows || (node && strcmp(node->os, "windows") == 0);
-}
-
-static bool is_auto_mode(const struct facts *facts, const struct pod_facts *pod)
-{
-	const struct node_facts *node = node_of(facts, pod);
-	return pod->auto_mode || (node && strcmp(node->compute_type, "auto") == 0);
-}
-
 /* The controller would give it a branch ENI, were its node able to have one. */
-static bool may_have_eni(const struct facts *facts, const struct pod_facts *pod)
+static bool may_have_eni(const struct pod_facts *pod)
 {
-	return is_matched(pod) && !pod->host_network && !pod->fargate && !is_windows(facts, pod) &&
-	       !is_auto_mode(facts, pod);
+	return is_matched(pod) && !pod->host_network && !pod->fargate && !pod->windows &&
+	       !pod->auto_mode;
 }
 
 static enum judgement judge_host_network(struct check_run *run, const struct pod_facts *pod,
@@ -128,19 +115,21 @@ static enum judgement judge_host_network(struct check_run *run, const struct pod
 
 static enum judgement judge_windows(struct check_run *run, const struct pod_facts *pod, char *what)
 {
+	(void)run;
 	if (!is_matched(pod) || pod->host_network)
 		return NOT_JUDGED;
 	(void)snprintf(what, WHAT_MAX, "it is for Windows, and a policy matches it");
-	return is_windows(run->facts, pod) ? JUDGED_WRONG : JUDGED_RIGHT;
+	return pod->windows ? JUDGED_WRONG : JUDGED_RIGHT;
 }
 
 static enum judgement judge_auto_mode(struct check_run *run, const struct pod_facts *pod,
                                       char *what)
 {
+	(void)run;
 	if (!is_matched(pod) || pod->host_network)
 		return NOT_JUDGED;
 	(void)snprintf(what, WHAT_MAX, "it is on a node of EKS Auto Mode, and a policy matches it");
-	return is_auto_mode(run->facts, pod) ? JUDGED_WRONG : JUDGED_RIGHT;
+	return pod->auto_mode ? JUDGED_WRONG : JUDGED_RIGHT;
 }
 
 /* Whether "sg-1,sg-2" are the policies' groups, in any order. */
@@ -194,7 +183,7 @@ static enum trunk trunk_of(const struct facts *facts, const char *name)
 static enum judgement judge_trunk(struct check_run *run, const struct pod_facts *pod, char *what)
 {
 	enum trunk trunk = pod->node[0] ? trunk_of(run->facts, pod->node) : TRUNK_UNKNOWN;
-	if (!may_have_eni(run->facts, pod) || trunk == TRUNK_UNKNOWN)
+	if (!may_have_eni(pod) || trunk == TRUNK_UNKNOWN)
 		return NOT_JUDGED;
 	(void)snprintf(what, WHAT_MAX, "node %s %s", pod->node,
 	               trunk == TRUNK_LATER ? "asked for a trunk interface and has none yet: its "
@@ -214,22 +203,80 @@ static void fix_trunk(struct check_run *run, struct finding *finding, const stru
 		"features: [{name: SecurityGroupsForPods}]");
 }
 
+/* Nodes that can have branch ENIs: all, and those that the pod may be on. */
+struct trunks {
+	size_t all, own;
+	const struct node_facts *without; /* one that it may be on */
+};
+
+static struct trunks count_trunks(const struct facts *facts, const struct pod_facts *pod)
+{
+	struct trunks trunks = {0};
+	size_t count;
+	const struct node_facts *nodes = facts_of(facts, FACT_NODE, &count);
+	for (size_t i = 0; i < count; i++) {
+		enum trunk trunk = trunk_of(facts, nodes[i].fact.name);
+		trunks.all += trunk == TRUNK_THERE;
+		if (!is_vpc_cni_node(&nodes[i]) || !may_be_on(pod, &nodes[i]))
+			continue;
+		trunks.own += trunk == TRUNK_THERE || trunk == TRUNK_LATER;
+		if (trunk == TRUNK_NONE)
+			trunks.without = &nodes[i];
+	}
+	return trunks;
+}
+
+/* Of what is on no node yet, and may only come to nodes without: the scheduler never places it. */
+static enum judgement judge_reach(struct check_run *run, const struct pod_facts *pod, char *what)
+{
+	struct trunks trunks;
+	if (pod->node[0] || pod->placed || !may_have_eni(pod) || !is_choosy(pod))
+		return NOT_JUDGED;
+	trunks = count_trunks(run->facts, pod);
+	if (trunks.all == 0 || (trunks.own == 0 && !trunks.without))
+		return NOT_JUDGED;
+	(void)snprintf(
+		what, WHAT_MAX,
+		"its nodeSelector or affinity asks for nodes that have no trunk interface, as %s",
+		trunks.without ? trunks.without->fact.name : "");
+	return trunks.own > 0 ? JUDGED_RIGHT : JUDGED_WRONG;
+}
+
+static void fix_reach(struct check_run *run, struct finding *finding, const struct pod_facts *pod)
+{
+	(void)pod;
+	finding_fix(run, finding,
+	            "kubectl get nodes -o custom-columns=NAME:.metadata.name,"
+	            "ENIS:.status.capacity.vpc\\.amazonaws\\.com/pod-eni    # which have one");
+}
+
 static enum judgement judge_admission(struct check_run *run, const struct pod_facts *pod,
                                       char *what)
 {
 	enum trunk trunk = pod->node[0] ? trunk_of(run->facts, pod->node) : TRUNK_UNKNOWN;
 	/* What is wrong without a trunk is said above. */
-	if (!may_have_eni(run->facts, pod) || trunk == TRUNK_NONE || trunk == TRUNK_LATER)
+	if (!may_have_eni(pod) || trunk == TRUNK_NONE || trunk == TRUNK_LATER)
 		return NOT_JUDGED;
 	(void)snprintf(what, WHAT_MAX, "it never asked for vpc.amazonaws.com/pod-eni");
 	return pod->eni_wanted > 0 || has_eni(pod) ? JUDGED_RIGHT : JUDGED_WRONG;
 }
 
+/* By this machine's clock: of documents of other days no pod is. */
+static bool is_young(const struct pod_facts *pod)
+{
+	int64_t created = pod->pod ? pod->pod->created : 0;
+	int64_t age = time(NULL) - (pod->started > created ? pod->started : created);
+	return llabs(age) < YOUNG;
+}
+
 static enum judgement judge_eni(struct check_run *run, const struct pod_facts *pod, char *what)
 {
-	(void)run;
 	if (pod->eni_wanted == 0 || !pod->node[0] || pod->host_network)
 		return NOT_JUDGED;
+	if (!has_eni(pod) && is_young(pod)) {
+		check_needs(run, &pod_without_eni, NEEDS_TIME);
+		return NOT_JUDGED;
+	}
 	(void)snprintf(what, WHAT_MAX, "it is on node %s and waits for its branch ENI", pod->node);
 	return has_eni(pod) ? JUDGED_RIGHT : JUDGED_WRONG;
 }
@@ -283,6 +330,7 @@ static void run_pods(struct check_run *run)
 	if (facts_other_cni(run->facts))
 		return;
 	judge_pods(run, &pod_without_trunk, judge_trunk, fix_trunk);
+	judge_workloads(run, &pod_without_trunk, judge_reach, fix_reach);
 	judge_pods(run, &pod_not_admitted, judge_admission, fix_by_restart);
 	judge_pods(run, &pod_without_eni, judge_eni, fix_eni);
 }

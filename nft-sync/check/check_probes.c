@@ -6,19 +6,22 @@
 #include "nft-sync/check/facts_cni.h"
 #include "nft-sync/check/facts_groups.h"
 #include "nft-sync/check/facts_interfaces.h"
-#include "nft-sync/check/facts_nodes.h"
+#include "nft-sync/check/placement.h"
 #include "nft-sync/check/rule_commands.h"
 
 #define GROUPS_TEXT_MAX 512
+#define NEEDS_PLACE "a node for pods that no node known here is for, by nodeSelector or affinity"
 
 static const struct check not_admitted = {
 	"probe-not-admitted",
 	SEVERITY_ERROR,
-	"a probe that the security groups do not let through",
+	"a probe, or a hook, that the security groups do not let through",
 	"In strict mode kubelet's probes leave the node by its primary interface and come back by "
 	"the pod's branch interface: the node's groups must let them out and the pod's groups let "
 	"them in. A pod whose liveness or startup probe is dropped is killed again and again; one "
-	"whose readiness probe is dropped never gets traffic.",
+	"whose readiness probe is dropped never gets traffic. Hooks of httpGet go the same way: "
+	"after "
+	"postStart the container is killed, preStop holds the pod up until its grace is over.",
 	"EKS User Guide, Security groups for Pods, considerations; amazon-vpc-cni-k8s issue 1260",
 };
 
@@ -108,7 +111,7 @@ static struct admission_question to_pod(const struct facts *facts, const struct 
 		.port = probe->port,
 		.peer_groups = probing->groups.ids,
 		.peer_group_count = probing->groups.count,
-		.peer_groups_known = probing->groups.count > 0,
+		.peer_groups_known = probing->groups.count > 0 || is_elsewhere(facts),
 		.peer_address = probing->address,
 	};
 }
@@ -128,6 +131,7 @@ static struct admission_question from_node(const struct facts *facts, const stru
 		.peer_group_count = groups->count,
 		.peer_groups_known = true,
 		.peer_address = pod_address(probing->pod),
+		.peer_family = probing->address ? probing->address->family : AF_UNSPEC,
 	};
 }
 
@@ -138,8 +142,12 @@ static struct admission ask(const struct facts *facts, const struct probing *pro
 	struct admission admission;
 	*ret_question = to_pod(facts, probing, probe);
 	admission = admission_of(ret_question);
-	if (admission.answer == REFUSED || !probing->by_fabric || probing->groups.count == 0)
+	if (admission.answer == REFUSED || !probing->by_fabric)
 		return admission;
+	if (probing->groups.count == 0)
+		return admission.answer == ADMITTED
+		               ? (struct admission){ADMISSION_UNKNOWN, NEEDS_INTERFACES}
+		               : admission;
 	const struct admission_question out = from_node(facts, probing, probe);
 	const struct admission by_node = admission_of(&out);
 	if (by_node.answer == REFUSED)
@@ -154,7 +162,7 @@ static void say(struct check_run *run, const struct pod_facts *of, const struct 
 	bool by_pod = question->direction == DIRECTION_INGRESS;
 	struct finding *finding = check_found(
 		run, &not_admitted, of->kind, &of->fact,
-		"the %s probe of container %s, tcp/%u, from %s%s: %s groups %s do not let it %s",
+		"the %s of container %s, tcp/%u, from %s%s: %s groups %s do not let it %s",
 		probe_kind_name(probe->kind), probe->container, probe->port,
 		probing->node[0] ? "node " : "any node", probing->node,
 		by_pod ? "the pod's" : "the node's",
@@ -200,8 +208,8 @@ static bool judge_placed(struct check_run *run, const struct pod_facts *of,
 	return found;
 }
 
-/* Of what may come to any node: said where no node will do, for nobody here knows what else decides
- * where it goes. */
+/* Of what may come to several nodes: said where none of them will do, for nobody here knows what
+ * else decides where it goes. */
 static void judge_probe_anywhere(struct check_run *run, const struct pod_facts *pod,
                                  const struct probe *probe, enum mode mode)
 {
@@ -211,7 +219,8 @@ static void judge_probe_anywhere(struct check_run *run, const struct pod_facts *
 	struct probing probing = {0};
 	for (size_t i = 0; i < count; i++) {
 		struct admission admission;
-		if (!is_node_judged(run->facts, &nodes[i]) || !is_vpc_cni_node(&nodes[i]))
+		if (!is_node_judged(run->facts, &nodes[i]) || !is_vpc_cni_node(&nodes[i]) ||
+		    !may_be_on(pod, &nodes[i]))
 			continue;
 		asked++;
 		probing = probing_of(run->facts, pod, nodes[i].fact.name, mode);
@@ -222,7 +231,8 @@ static void judge_probe_anywhere(struct check_run *run, const struct pod_facts *
 			return;
 	}
 	if (asked == 0) {
-		check_needs(run, &not_admitted, NEEDS_NODES);
+		check_needs(run, &not_admitted,
+		            run->facts->known[FACT_NODE] ? NEEDS_PLACE : NEEDS_NODES);
 		return;
 	}
 	if (asked > 1)
@@ -338,7 +348,7 @@ static enum judgement judge_names(struct check_run *run, const struct pod_facts 
 		return NOT_JUDGED;
 	if (!probe)
 		return JUDGED_RIGHT;
-	(void)snprintf(what, WHAT_MAX, "the %s probe of container %s asks port \"%s\"",
+	(void)snprintf(what, WHAT_MAX, "the %s of container %s asks port \"%s\"",
 	               probe_kind_name(probe->kind), probe->container, probe->port_name);
 	return JUDGED_WRONG;
 }

@@ -54,6 +54,33 @@ struct place {
 	const struct sg_rule *rule;
 };
 
+/* Of several peers the first one stands for all. */
+static void fix_ignored(struct check_run *run, struct finding *finding,
+                        const struct group_facts *group, const struct ignored_ports *ports)
+{
+	const struct sg_rule *rules = group->group->rules[ports->direction], *rule = NULL;
+	size_t count = group->group->rule_count[ports->direction];
+	const char *direction = direction_name(ports->direction);
+	char wrong[PERMISSION_TEXT_MAX], right[PERMISSION_TEXT_MAX];
+	struct sg_rule meant;
+	for (size_t i = 0; i < count && !rule; i++)
+		if (rules[i].protocol == ports->protocol)
+			rule = &rules[i];
+	if (!rule)
+		return;
+	meant = *rule;
+	meant.protocol = IPPROTO_TCP;
+	meant.from = ports->from;
+	meant.to = ports->to;
+	finding_fix(
+		run, finding,
+		"aws ec2 revoke-security-group-%s --group-id %s --ip-permissions '%s'\n"
+		"aws ec2 authorize-security-group-%s --group-id %s --ip-permissions '%s'    # if "
+		"these ports of TCP are meant; else leave the ports out",
+		direction, group->fact.name, permission_text(rule, "", wrong), direction,
+		group->fact.name, permission_text(&meant, "", right));
+}
+
 static void judge_ignored(struct check_run *run, const struct group_facts *group)
 {
 	check_judged(run, &ports_ignored);
@@ -65,15 +92,7 @@ static void judge_ignored(struct check_run *run, const struct group_facts *group
 			run, &ports_ignored, "SecurityGroup", &group->fact,
 			"an %s rule for %s says ports %d to %d, which EC2 ignores", direction,
 			protocol_text(ports->protocol, protocol), ports->from, ports->to);
-		finding_fix(run, finding,
-		            "# name tcp or udp where these ports are meant, and leave the ports "
-		            "out where they are not:\n"
-		            "aws ec2 revoke-security-group-%s --group-id %s "
-		            "--ip-permissions 'IpProtocol=%d,…'\n"
-		            "aws ec2 authorize-security-group-%s --group-id %s "
-		            "--ip-permissions 'IpProtocol=tcp,FromPort=%d,ToPort=%d,…'",
-		            direction, group->fact.name, ports->protocol, direction,
-		            group->fact.name, ports->from, ports->to);
+		fix_ignored(run, finding, group, ports);
 	}
 }
 

@@ -31,9 +31,10 @@ static const struct check rule_product = {
 	"group-rules-product",
 	SEVERITY_ERROR,
 	"groups of a pod times rules of a group above 1,000",
-	"EC2 accepts at most 1,000 as the product of groups an interface and rules a group. No "
-	"quotas allow an interface with these groups: the branch interface can't be made, and the "
-	"pod hangs in ContainerCreating (event BranchAllocationFailed).",
+	"EC2 accepts at most 1,000 as the product of the quotas for groups an interface and rules "
+	"a group, which are an account's, not a group's. No quotas allow an interface with these "
+	"groups: the branch interface can't be made, and the pod hangs in ContainerCreating (event "
+	"BranchAllocationFailed).",
 	"Amazon VPC User Guide, Amazon VPC quotas, security groups",
 };
 
@@ -159,7 +160,8 @@ static unsigned largest_group(struct check_run *run, const struct pod_bundle *bu
 	return most;
 }
 
-static void judge_product(struct check_run *run, const struct pod_bundle *bundle)
+/* True if something was found. */
+static bool judge_product(struct check_run *run, const struct pod_bundle *bundle)
 {
 	const char *id = "";
 	unsigned most = largest_group(run, bundle, &id);
@@ -181,6 +183,66 @@ static void judge_product(struct check_run *run, const struct pod_bundle *bundle
 		            PRODUCT_QUOTA / (unsigned)bundle->group_count, id,
 		            PRODUCT_QUOTA / most);
 	}
+	return product > PRODUCT_QUOTA;
+}
+
+static const struct pod_bundle *largest_bundle(const struct pod_bundles *bundles)
+{
+	const struct pod_bundle *largest = NULL;
+	for (size_t i = 0; i < bundles->count; i++)
+		if (!largest || bundles->items[i].group_count > largest->group_count)
+			largest = &bundles->items[i];
+	return largest;
+}
+
+/* Quotas are the account's: NULL: no group of the bundle is known, or its account has no other. */
+static const struct group_facts *largest_of_account(const struct check_run *run,
+                                                    const struct pod_bundle *bundle,
+                                                    unsigned *ret_rules)
+{
+	const struct group_facts *own = facts_group(run->facts, bundle->groups[0]), *largest = NULL;
+	size_t count;
+	const struct group_facts *groups = facts_of(run->facts, FACT_GROUP, &count);
+	*ret_rules = 0;
+	for (size_t i = 0; own && i < count; i++) {
+		if (!groups[i].group || strcmp(groups[i].owner, own->owner) != 0)
+			continue;
+		const struct rule_counts counts = count_rules(run->facts, groups[i].group);
+		if (most_rules(&counts) <= *ret_rules)
+			continue;
+		*ret_rules = most_rules(&counts);
+		largest = &groups[i];
+	}
+	return largest;
+}
+
+/* No quotas allow both this pod's groups and that group's rules, though they never meet. */
+static void judge_account(struct check_run *run, const struct pod_bundles *bundles)
+{
+	const struct pod_bundle *bundle = largest_bundle(bundles);
+	const struct group_facts *group;
+	const struct pod_facts *pod;
+	struct finding *finding;
+	unsigned rules;
+	if (!bundle)
+		return;
+	group = largest_of_account(run, bundle, &rules);
+	if (!group || bundle->group_count * rules <= PRODUCT_QUOTA)
+		return;
+	pod = template_of(run->facts, bundle->pods[0]);
+	if (!pod)
+		pod = bundle->pods[0];
+	finding = check_found(run, &rule_product, pod->kind, &pod->fact,
+	                      "it has %zu groups, and %s of the same account counts %u rules: "
+	                      "quotas for both make %zu",
+	                      bundle->group_count, group->fact.name, rules,
+	                      bundle->group_count * rules);
+	finding_fix(
+		run, finding,
+		"# at most %u rules a direction in %s, or at most %u groups in the policies that "
+		"match",
+		PRODUCT_QUOTA / (unsigned)bundle->group_count, group->fact.name,
+		PRODUCT_QUOTA / rules);
 }
 
 static bool refers_to(const struct security_group *group, const char *list)
@@ -241,10 +303,13 @@ static void run_rule_quotas(struct check_run *run)
 		check_needs(run, &rule_product, NEEDS_PODS);
 	const struct judged_groups groups = judged_groups_of(run);
 	const struct pod_bundles bundles = pod_bundles_of(run, NULL);
+	bool found = false;
 	for (size_t i = 0; i < groups.count; i++)
 		judge_quota(run, groups.items[i]);
 	for (size_t i = 0; i < bundles.count; i++)
-		judge_product(run, &bundles.items[i]);
+		found |= judge_product(run, &bundles.items[i]);
+	if (!found)
+		judge_account(run, &bundles);
 	judge_lists(run, &groups);
 }
 

@@ -73,13 +73,6 @@ static bool keeps_addresses(const struct cni_facts *cni)
 	return cni->mode == MODE_STRICT || cni->external_snat || excludes_all(cni);
 }
 
-/* Nobody translates IPv6 addresses, and an internet gateway lets them through. */
-static bool has_ipv6(const struct facts *facts)
-{
-	const struct eks_facts *cluster = facts_eks(facts);
-	return cluster && cluster->ipv6;
-}
-
 /* A subnet of the same zone from which private addresses get out. NULL: none is known. */
 static const char *find_private(const struct subnet_uses *uses, const struct subnet_use *than)
 {
@@ -147,8 +140,11 @@ static void judge_subnet(struct check_run *run, const struct subnet_uses *uses,
 	fix_public(run, finding, uses, use);
 }
 
-static void need_ways(struct check_run *run)
+/* cni: NULL = not known. */
+static void need_ways(struct check_run *run, const struct cni_facts *cni)
 {
+	if (cni && cni->custom_networking && !run->facts->known[FACT_ENI_CONFIG])
+		check_needs(run, &no_way_to_internet, NEEDS_ENI_CONFIGS);
 	if (!run->facts->known[FACT_SUBNET])
 		check_needs(run, &no_way_to_internet, NEEDS_SUBNETS);
 	if (!run->facts->known[FACT_ROUTE_TABLE])
@@ -160,11 +156,12 @@ static void need_ways(struct check_run *run)
 static void judge_subnets(struct check_run *run, const struct cni_facts *cni)
 {
 	struct subnet_uses uses;
-	if (!keeps_addresses(cni) || has_ipv6(run->facts)) {
+	/* Nobody translates IPv6 addresses, and an internet gateway lets them through. */
+	if (!keeps_addresses(cni) || facts_ipv6(run->facts)) {
 		check_judged(run, &no_way_to_internet);
 		return;
 	}
-	need_ways(run);
+	need_ways(run, cni);
 	uses = subnet_uses_of(run);
 	if (uses.strangers)
 		check_needs(run, &no_way_to_internet, NEEDS_SUBNETS);
@@ -186,7 +183,7 @@ static void judge_egress(struct check_run *run, const struct cni_facts *cni)
 {
 	struct finding *finding;
 	check_judged(run, &internet_egress_by_node_groups);
-	if (keeps_addresses(cni) || !cni->pod_eni || has_ipv6(run->facts))
+	if (keeps_addresses(cni) || !cni->pod_eni || facts_ipv6(run->facts))
 		return;
 	finding = check_found(run, &internet_egress_by_node_groups, "DaemonSet", &cni->fact,
 	                      "mode standard without external source NAT: EC2 judges packets of "
@@ -201,7 +198,8 @@ static void judge_excluded(struct check_run *run, const struct cni_facts *cni)
 	char prefix[PREFIX_TEXT_MAX];
 	check_judged(run, &excluded_from_snat);
 	for (size_t i = 0;
-	     i < cni->excluded_count && cni->mode == MODE_STANDARD && !has_ipv6(run->facts); i++) {
+	     i < cni->excluded_count && cni->mode == MODE_STANDARD && !facts_ipv6(run->facts);
+	     i++) {
 		(void)prefix_text(&cni->excluded[i], prefix);
 		if (cni->external_snat)
 			(void)check_found(run, &excluded_from_snat, "DaemonSet", &cni->fact,
@@ -244,7 +242,7 @@ static void run_snat(struct check_run *run)
 		return;
 	if (!cni) {
 		group_needs(run, &check_snat, NEEDS_CNI);
-		need_ways(run);
+		need_ways(run, NULL);
 	}
 	if (!run->facts->known[FACT_POD])
 		group_needs(run, &check_snat, NEEDS_PODS);

@@ -10,6 +10,7 @@
 #include "nft-sync/check/facts_interfaces.h"
 #include "nft-sync/check/facts_kinds.h"
 #include "nft-sync/check/facts_pods.h"
+#include "nft-sync/check/facts_withheld.h"
 
 #define FACTS_MEMORY_MAX (256U << 20) /* of what is found out at the end */
 
@@ -21,6 +22,7 @@ int facts_open(struct facts *facts, struct model *model, const struct config *co
 	for (size_t i = 0; i < FACT_KINDS; i++)
 		facts->of[i].item_size = facts_kind_sizes[i];
 	facts->documents.item_size = sizeof(struct document *);
+	facts->withheld.item_size = sizeof(struct withheld);
 	facts->arena = arena_new(FACTS_MEMORY_MAX);
 	return facts->arena ? 0 : error_set(err, -ENOMEM, "no memory");
 }
@@ -31,6 +33,7 @@ void facts_close(struct facts *facts)
 	for (size_t i = 0; i < facts->documents.count; i++)
 		document_free(documents[i]);
 	vector_done(&facts->documents);
+	vector_done(&facts->withheld);
 	for (size_t i = 0; i < FACT_KINDS; i++)
 		vector_done(&facts->of[i]);
 	arena_free(facts->arena);
@@ -51,8 +54,8 @@ void *fact_push(struct loader *loader, enum fact_kind kind, const struct field *
 	facts->known[kind] = true;
 	*fact = (struct fact){.namespace = name->namespace,
 	                      .name = name->name,
-	                      .file = loader->document->name,
-	                      .line = field_line(loader->item, object)};
+	                      .file = facts->live ? facts->live : loader->document->name,
+	                      .line = facts->live ? 0 : field_line(loader->item, object)};
 	return fact;
 }
 
@@ -194,6 +197,7 @@ int facts_settle(struct facts *facts, struct error *err)
 {
 	for (size_t i = 0; i < FACT_KINDS; i++) {
 		struct vector *of = &facts->of[i];
+		facts->known[i] &= !facts->missing[i] || facts->told[i];
 		if (of->count > 1)
 			qsort(of->items, of->count, of->item_size, compare_facts);
 		/* Templates of two kinds may have one name. */

@@ -20,8 +20,8 @@
 struct fact {
 	const char *namespace; /* "" = it has none */
 	const char *name;      /* or the id that EC2 gave */
-	const char *file;
-	unsigned line;
+	const char *file;      /* or the list of a live source: "kubernetes/pods" */
+	unsigned line;         /* 0: of a live source, or not known */
 };
 
 enum fact_kind {
@@ -66,10 +66,14 @@ struct facts {
 	const char *namespace;       /* likewise; "" = all */
 	const char *cni_directory;   /* of this machine; "" where it is not judged */
 	const char *cni_binaries;
-	const char *cluster; /* its name; "" = not known */
+	const char *cluster; /* its name, as given or found out; "" = not known */
+	const char *live;    /* the list of a live source that is being put; NULL: a file is */
 	struct vector of[FACT_KINDS];
 	bool known[FACT_KINDS]; /* a document speaks of that kind, if only to say that there is none
 	                         */
+	/* Kinds that a live source has lists of that it withholds, and those that files told of. */
+	bool missing[FACT_KINDS], told[FACT_KINDS];
+	struct vector withheld;  /* struct withheld, see facts_withheld.h */
 	struct vector documents; /* struct document *: owns the strings */
 	struct arena *arena;     /* of what facts_settle() finds out */
 };
@@ -97,6 +101,7 @@ struct fact_loader {
 	struct loader loader;
 	struct facts *facts;
 	struct vector probes; /* of the object at hand, empty between objects */
+	bool listed;          /* a Kubernetes list of the document has elements */
 };
 
 struct fact_loader *fact_loader_of(struct loader *loader);

@@ -35,6 +35,17 @@ static bool has_ip_targets(struct loader *loader, const struct field *object,
 	return is(target, "ip") && (is(type, "external") || class[0]);
 }
 
+/* For a load balancer with security groups of its own only where somebody asks for it. */
+static bool manages_rules(struct loader *loader, const struct field *object)
+{
+	const struct field metadata = field_member(object, "metadata");
+	const struct field annotations = read_object(loader, &metadata, "annotations", OPTIONAL);
+	const struct field groups = field_member(&annotations, ANNOTATION "security-groups");
+	const char *asked =
+		read_word(loader, &annotations, ANNOTATION "manage-backend-security-group-rules");
+	return groups.value ? is(asked, "true") : !is(asked, "false");
+}
+
 void load_service_facts(struct loader *loader, const struct field *object)
 {
 	const struct object_name name = read_object_name(loader, object, true, DEFINES_NOTHING);
@@ -47,6 +58,8 @@ void load_service_facts(struct loader *loader, const struct field *object)
 		service->type = "ClusterIP";
 	service->external_local = is(read_word(loader, &spec, "externalTrafficPolicy"), "Local");
 	service->ip_targets = has_ip_targets(loader, object, &spec);
+	service->balances_pods = is(service->type, "LoadBalancer") && service->ip_targets &&
+	                         manages_rules(loader, object);
 	service->pods = read_equality_selector(loader, &spec, "selector");
 }
 
@@ -167,8 +180,7 @@ static const char *value_of(const struct labels *tags, const char *key)
 	return "";
 }
 
-/* Branch ENIs have "kubernetes.io/cluster/NAME" = "owned" of the controller that made them. */
-static const char *cluster_of_tags(const struct labels *tags)
+const char *cluster_of_tags(const struct labels *tags)
 {
 	for (size_t i = 0; i < tags->count; i++)
 		if (strncmp(tags->items[i].key, CLUSTER_TAG, strlen(CLUSTER_TAG)) == 0 &&
@@ -193,22 +205,28 @@ static const char *find_cluster(const struct facts *facts)
 		if (name[0])
 			return name;
 	}
-	return "";
+	return facts->cluster;
+}
+
+/* What the controller made of its Services, Ingresses and flags. */
+static void settle_bindings(struct facts *facts, bool networking)
+{
+	const struct target_group_binding_facts *bindings =
+		facts->of[FACT_TARGET_GROUP_BINDING].items;
+	for (size_t i = 0; i < facts->of[FACT_TARGET_GROUP_BINDING].count; i++) {
+		struct service_facts *service =
+			find_service(facts, bindings[i].fact.namespace, bindings[i].service);
+		if (!service || !bindings[i].ip_targets || bindings[i].networking != networking)
+			continue;
+		service->ip_targets = true;
+		service->balances_pods = networking;
+	}
 }
 
 void facts_settle_cluster(struct facts *facts)
 {
-	struct service_facts *services = facts->of[FACT_SERVICE].items;
-	const struct target_group_binding_facts *bindings =
-		facts->of[FACT_TARGET_GROUP_BINDING].items;
-	for (size_t i = 0; i < facts->of[FACT_SERVICE].count; i++)
-		services[i].balances_pods =
-			is(services[i].type, "LoadBalancer") && services[i].ip_targets;
-	for (size_t i = 0; i < facts->of[FACT_TARGET_GROUP_BINDING].count; i++) {
-		struct service_facts *service =
-			find_service(facts, bindings[i].fact.namespace, bindings[i].service);
-		if (service && bindings[i].ip_targets && bindings[i].networking)
-			service->balances_pods = true;
-	}
+	settle_bindings(facts, false);
+	/* One that writes rules is enough. */
+	settle_bindings(facts, true);
 	facts->cluster = find_cluster(facts);
 }

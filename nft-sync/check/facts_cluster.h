@@ -50,6 +50,10 @@ bool service_selects(const struct service_facts *service, const char *namespace,
 void facts_of_namespace(const struct facts *facts, enum fact_kind kind, const char *namespace,
                         const void **ret, size_t *count);
 
+/* "" = they do not say. What EKS and the controller make, branch ENIs among it, has
+ * "kubernetes.io/cluster/NAME" = "owned". */
+const char *cluster_of_tags(const struct labels *tags);
+
 /* The last to settle: finds out which Services balance pods, and what the cluster is called. */
 void facts_settle_cluster(struct facts *facts);
 

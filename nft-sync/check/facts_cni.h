@@ -16,26 +16,35 @@ struct cni_version {
 
 struct cni_facts {
 	struct fact fact;           /* of the DaemonSet */
-	struct cni_version version; /* of the image's tag; 0.0.0: it does not say */
+	struct cni_version version; /* of the image's tag, else of VPC_CNI_VERSION; 0.0.0: neither
+	                               says it */
 	bool pod_eni;               /* ENABLE_POD_ENI */
 	const char *mode_text;      /* POD_SECURITY_GROUP_ENFORCING_MODE as it is written */
-	enum mode mode;             /* what ipamd makes of it: all but "standard" is strict */
-	bool external_snat;         /* AWS_VPC_K8S_CNI_EXTERNALSNAT */
-	struct prefix *excluded;    /* AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS; IPv4 */
+	/* What the CNI makes of it: all but "standard" is strict, and so is all before 1.11.0. */
+	enum mode mode;
+	bool ipv6;               /* ENABLE_IPv6: its pods have IPv6 addresses */
+	bool external_snat;      /* AWS_VPC_K8S_CNI_EXTERNALSNAT */
+	struct prefix *excluded; /* AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS; IPv4 */
 	size_t excluded_count;
-	bool prefix_delegation;  /* ENABLE_PREFIX_DELEGATION */
-	bool custom_networking;  /* AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG */
-	bool early_demux_off;    /* DISABLE_TCP_EARLY_DEMUX, of the init container */
+	int max_enis;           /* MAX_ENI, the trunk among them; 0: as many as its type can have */
+	bool prefix_delegation; /* ENABLE_PREFIX_DELEGATION */
+	bool custom_networking; /* AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG */
+	bool early_demux_off;   /* DISABLE_TCP_EARLY_DEMUX, of the init container */
 	const char *veth_prefix; /* AWS_VPC_K8S_CNI_VETHPREFIX */
 };
 
 /* NULL: no document has the DaemonSet. */
 const struct cni_facts *facts_cni(const struct facts *facts);
-/* All DaemonSets of the cluster are known, and the VPC CNI's is not among them: nothing that the
- * VPC CNI does happens there. */
+/* No node is an EC2 instance; or all DaemonSets of the cluster are known, or kube-system's and
+ * another CNI's, and the VPC CNI's is not among them: nothing that the VPC CNI does happens there.
+ */
 bool facts_other_cni(const struct facts *facts);
+/* The cluster's pods have IPv6 addresses, as EKS or the VPC CNI's own variable says. */
+bool facts_ipv6(const struct facts *facts);
+/* The first that knows POD_SECURITY_GROUP_ENFORCING_MODE. */
+extern const struct cni_version cni_has_mode;
 bool cni_has_version(const struct cni_facts *cni);
-/* Its image says a version, and that is older. */
+/* Its version is known, and older. */
 bool cni_is_before(const struct cni_facts *cni, const struct cni_version *version);
 
 void load_cni_facts(struct loader *loader, const struct field *daemon_set);

@@ -14,11 +14,14 @@
 #include "nft-sync/check/facts_vpc.h"
 #include "nft-sync/check/instance_types.h"
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
+
 static const struct json_pick picked_metadata[] = {
 	{"annotations", NULL}, {"labels", NULL},          {"name", NULL},
 	{"namespace", NULL},   {"ownerReferences", NULL}, {0},
 };
 static const struct json_pick picked_spec[] = {
+	{"affinity", NULL},
 	{"containers", NULL},
 	{"dnsConfig", NULL},
 	{"dnsPolicy", NULL},
@@ -33,6 +36,7 @@ static const struct json_pick picked_spec[] = {
 	{"nodeSelector", NULL},
 	{"os", NULL},
 	{"providerID", NULL},
+	{"replicas", NULL},
 	{"podSelector", NULL},
 	{"securityGroups", NULL},
 	{"selector", NULL},
@@ -46,10 +50,7 @@ static const struct json_pick picked_spec[] = {
 	{0},
 };
 static const struct json_pick picked_status[] = {
-	{"addresses", NULL},
-	{"capacity", NULL},
-	{"phase", NULL},
-	{0},
+	{"addresses", NULL}, {"capacity", NULL}, {"phase", NULL}, {"startTime", NULL}, {0},
 };
 
 /* Of ConfigMaps only kube-proxy's are read. */
@@ -110,9 +111,19 @@ static void load_policy_facts(struct loader *loader, const struct field *object)
 	(void)fact_push(loader, FACT_POLICY, object, &name);
 }
 
+/* Those of the cluster itself are asked for one by one, and say nothing of what else there is. */
+static void load_daemon_set_template(struct loader *loader, const struct field *object)
+{
+	const struct object_name name = read_object_name(loader, object, true, DEFINES_NOTHING);
+	bool *known = &fact_loader_of(loader)->facts->known[FACT_TEMPLATE], before = *known;
+	load_template_facts(loader, object);
+	if (strcmp(name.namespace, CNI_NAMESPACE) == 0)
+		*known = before;
+}
+
 static void load_daemon_set_facts(struct loader *loader, const struct field *object)
 {
-	load_template_facts(loader, object);
+	load_daemon_set_template(loader, object);
 	load_cni_facts(loader, object);
 	load_kube_proxy_set(loader, object);
 	load_node_local_dns(loader, object);
@@ -139,36 +150,71 @@ static const struct loader_kind kinds[] = {
 	{0},
 };
 
-/* Of a list without elements its own kind is all that is known: "PodList". */
+/* Of a list without elements its own kind is all that is known, "PodList"; or, as kubectl writes
+ * "List" of everything, what the file is called. */
 static const struct {
 	const char *list;
 	enum fact_kind kind;
+	const char *resource; /* NULL: a file of that name may be of one namespace */
 } list_kinds[] = {
-	{"PodList", FACT_POD},
-	{"DeploymentList", FACT_TEMPLATE},
-	{"StatefulSetList", FACT_TEMPLATE},
-	{"DaemonSetList", FACT_TEMPLATE},
-	{"DaemonSetList", FACT_CNI}, /* as the API server lists all; kubectl writes "List" */
-	{"JobList", FACT_TEMPLATE},
-	{"CronJobList", FACT_TEMPLATE},
-	{"SecurityGroupPolicyList", FACT_POLICY},
-	{"CNINodeList", FACT_CNINODE},
-	{"NodeList", FACT_NODE},
-	{"ENIConfigList", FACT_ENI_CONFIG},
-	{"ServiceList", FACT_SERVICE},
-	{"ServiceAccountList", FACT_SERVICE_ACCOUNT},
-	{"NetworkPolicyList", FACT_NETWORK_POLICY},
-	{"TargetGroupBindingList", FACT_TARGET_GROUP_BINDING},
+	{"PodList", FACT_POD, "pods"},
+	{"DeploymentList", FACT_TEMPLATE, "deployments"},
+	{"StatefulSetList", FACT_TEMPLATE, "statefulsets"},
+	{"DaemonSetList", FACT_TEMPLATE, "daemonsets"},
+	{"DaemonSetList", FACT_CNI, NULL},
+	{"JobList", FACT_TEMPLATE, "jobs"},
+	{"CronJobList", FACT_TEMPLATE, "cronjobs"},
+	{"SecurityGroupPolicyList", FACT_POLICY, "securitygrouppolicies"},
+	{"CNINodeList", FACT_CNINODE, "cninodes"},
+	{"NodeList", FACT_NODE, "nodes"},
+	{"ENIConfigList", FACT_ENI_CONFIG, "eniconfigs"},
+	{"ServiceList", FACT_SERVICE, "services"},
+	{"ServiceAccountList", FACT_SERVICE_ACCOUNT, "serviceaccounts"},
+	{"NetworkPolicyList", FACT_NETWORK_POLICY, "networkpolicies"},
+	{"TargetGroupBindingList", FACT_TARGET_GROUP_BINDING, "targetgroupbindings"},
 };
+#define LIST_KINDS (sizeof(list_kinds) / sizeof(list_kinds[0]))
+
+/* Whether it is a word of the file's name: "shop-jobs,cronjobs.json" has three. */
+static bool is_called(const char *path, const char *resource)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length;
+	for (const char *at = slash ? slash + 1 : path; *at && *at != '.'; at += length) {
+		at += strcspn(at, LETTERS);
+		length = strspn(at, LETTERS);
+		if (length == strlen(resource) && memcmp(at, resource, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void load_listed(struct loader *loader, const struct field *object)
+{
+	fact_loader_of(loader)->listed = true;
+	load_kubernetes(loader, object);
+}
 
 static void load_kubernetes_list(struct loader *loader, const struct field *document)
 {
 	const struct field field = field_member(document, "kind");
 	const char *kind = read_name(loader, &field, OPTIONAL);
+	const char *path = loader->document->name;
 	struct facts *facts = fact_loader_of(loader)->facts;
-	for (size_t i = 0; i < sizeof(list_kinds) / sizeof(list_kinds[0]); i++)
-		if (strcmp(kind, list_kinds[i].list) == 0)
+	bool unnamed = strcmp(kind, "List") == 0 && !fact_loader_of(loader)->listed;
+	for (size_t i = 0; i < LIST_KINDS; i++)
+		if (strcmp(kind, list_kinds[i].list) == 0 ||
+		    (unnamed && list_kinds[i].resource && is_called(path, list_kinds[i].resource)))
 			facts->known[list_kinds[i].kind] = true;
+}
+
+void facts_miss(struct facts *facts, const char *kind)
+{
+	size_t length = strlen(kind);
+	for (size_t i = 0; i < LIST_KINDS; i++)
+		if (strncmp(list_kinds[i].list, kind, length) == 0 &&
+		    strcmp(list_kinds[i].list + length, "List") == 0)
+			facts->missing[list_kinds[i].kind] = true;
 }
 
 static const struct {
@@ -201,7 +247,7 @@ static const struct loader_list lists[] = {
 	{"RouteTables", load_route_table_facts, load_ec2_list},
 	{"Subnets", load_subnet_facts, load_ec2_list},
 	{"Vpcs", load_vpc_facts, load_ec2_list},
-	{"items", load_kubernetes, load_kubernetes_list},
+	{"items", load_listed, load_kubernetes_list},
 	{"NetworkInterfaces", load_interface_facts, load_interfaces_known},
 	{"PrefixLists", load_prefix_list_facts, load_prefix_lists_known},
 	{"SecurityGroups", load_group_facts, load_groups_known},

@@ -9,4 +9,8 @@
 extern const struct loader_reading facts_reading;
 extern const size_t facts_kind_sizes[FACT_KINDS];
 
+/* A live source has such objects, "CronJob", and does not let us read them: what there is of that
+ * kind of facts is not all. */
+void facts_miss(struct facts *facts, const char *kind);
+
 #endif

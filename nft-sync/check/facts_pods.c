@@ -4,17 +4,20 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "nft-sync/check/facts_pods.h"
+#include "nft-sync/check/placement.h"
 
 #define ENI_RESOURCE "vpc.amazonaws.com/pod-eni"
 #define ENI_WANTED_MAX 1000
+#define REPLICAS_MAX 1000000
 
-static const char *const probe_names[] = {"livenessProbe", "readinessProbe", "startupProbe"};
+static const char *const probe_names[] = {"livenessProbe", "readinessProbe", "startupProbe",
+                                          "postStart", "preStop"};
 static const char *const probe_ways[] = {"httpGet", "tcpSocket", "grpc"};
 
 const char *probe_kind_name(enum probe_kind kind)
 {
-	static const char *const names[] = {"liveness", "readiness", "startup"};
+	static const char *const names[] = {"liveness probe", "readiness probe", "startup probe",
+	                                    "postStart hook", "preStop hook"};
 	return names[kind];
 }
 
@@ -51,10 +54,13 @@ static void read_port(struct loader *loader, const struct field *container,
 	probe->port = plain ? (uint16_t)number : named_port(loader, container, name);
 }
 
-static void read_probe(struct loader *loader, const struct field *container, enum probe_kind kind)
+/* parent: what has the probe, or the hook: of hooks kubelet makes httpGet only. */
+static void read_probe(struct loader *loader, const struct field *container,
+                       const struct field *parent, enum probe_kind kind)
 {
-	const struct field field = read_object(loader, container, probe_names[kind], OPTIONAL);
-	for (size_t i = 0; i < sizeof(probe_ways) / sizeof(probe_ways[0]); i++) {
+	const struct field field = read_object(loader, parent, probe_names[kind], OPTIONAL);
+	size_t ways = kind >= PROBE_POST_START ? 1 : sizeof(probe_ways) / sizeof(probe_ways[0]);
+	for (size_t i = 0; i < ways; i++) {
 		const struct field way = read_object(loader, &field, probe_ways[i], OPTIONAL);
 		const struct field port = field_member(&way, "port");
 		const struct field host = field_member(&way, "host");
@@ -104,11 +110,14 @@ static void read_variable(struct loader *loader, const struct field *element, vo
 
 static void read_container(struct loader *loader, const struct field *container, void *context)
 {
+	const struct field lifecycle = read_object(loader, container, "lifecycle", OPTIONAL);
 	struct pod_facts *pod = context;
 	pod->eni_wanted += wanted_enis(loader, container);
 	read_elements(loader, container, "env", read_variable, &pod->pod_identity);
 	for (enum probe_kind kind = PROBE_LIVENESS; kind <= PROBE_STARTUP; kind++)
-		read_probe(loader, container, kind);
+		read_probe(loader, container, container, kind);
+	for (enum probe_kind kind = PROBE_POST_START; kind <= PROBE_PRE_STOP; kind++)
+		read_probe(loader, container, &lifecycle, kind);
 }
 
 static void read_nameserver(struct loader *loader, const struct field *element, void *context)
@@ -152,6 +161,7 @@ static void read_spec(struct loader *loader, const struct field *spec, struct po
 	pod->dns_policy = read_name(loader, &policy, OPTIONAL);
 	pod->windows = is_windows(loader, spec, &selector);
 	pod->auto_mode = is_text(&compute, "auto");
+	read_placement(loader, spec, pod);
 	read_elements(loader, &dns, "nameservers", read_nameserver, NULL);
 	loader_keep(loader, &loader->prefixes, &pod->nameservers, &pod->nameserver_count);
 	read_elements(loader, spec, "initContainers", read_container, pod);
@@ -207,12 +217,14 @@ void load_pod_facts(struct loader *loader, const struct field *object)
 	const struct object_name name = read_object_name(loader, object, true, DEFINES_NOTHING);
 	const struct field status = read_object(loader, object, "status", OPTIONAL);
 	const struct field phase = field_member(&status, "phase");
+	const struct field started = field_member(&status, "startTime");
 	struct pod_facts *pod = fact_push(loader, FACT_POD, object, &name);
 	if (!pod)
 		return;
 	read_controller(loader, object, pod);
 	read_pod(loader, object, pod);
 	pod->phase = read_name(loader, &phase, OPTIONAL);
+	pod->started = read_time(loader, &started);
 }
 
 /* spec: that has the template. */
@@ -221,11 +233,14 @@ static void load_template(struct loader *loader, const struct field *object,
 {
 	const struct object_name name = read_object_name(loader, object, true, DEFINES_NOTHING);
 	const struct field template = read_object(loader, spec, "template", OPTIONAL);
+	const struct field replicas = field_member(spec, "replicas");
 	struct pod_facts *pod = fact_push(loader, FACT_TEMPLATE, object, &name);
 	if (!pod)
 		return;
 	read_controller(loader, object, pod);
 	read_pod(loader, &template, pod);
+	if (strcmp(pod->kind, "Deployment") == 0 || strcmp(pod->kind, "StatefulSet") == 0)
+		pod->replicas = read_integer(loader, &replicas, 0, REPLICAS_MAX, 1);
 }
 
 void load_template_facts(struct loader *loader, const struct field *object)

@@ -6,7 +6,14 @@
 
 #define GRACE_PERIOD_DEFAULT 30 /* seconds, of Kubernetes */
 
-enum probe_kind { PROBE_LIVENESS, PROBE_READINESS, PROBE_STARTUP };
+/* Hooks of a container's life are asked as probes are. */
+enum probe_kind {
+	PROBE_LIVENESS,
+	PROBE_READINESS,
+	PROBE_STARTUP,
+	PROBE_POST_START,
+	PROBE_PRE_STOP,
+};
 
 /* A probe that kubelet makes over the network; those that run a command are not kept. */
 struct probe {
@@ -34,18 +41,25 @@ struct pod_facts {
 	const char *kind; /* "Pod", "Deployment", "StatefulSet", … */
 	struct labels labels;
 	const char *service_account;
-	const char *node;       /* "" = not placed yet */
-	const char *phase;      /* "" of a template */
+	const char *node;  /* "" = not placed yet */
+	const char *phase; /* "" of a template */
+	int64_t started;   /* seconds since 1970, when its kubelet saw it; 0: not said, or never */
 	const char *owner_kind; /* of its controller; "" = none */
 	const char *owner_name;
 	bool host_network;
-	bool windows;               /* its nodeSelector or spec.os says so */
-	bool fargate;               /* a label or its annotation says so */
-	const char *fargate_groups; /* ids with commas, of the annotation; "" = none */
-	bool auto_mode;             /* its nodeSelector asks for a node of EKS Auto Mode */
-	bool pod_identity;          /* it has its AWS credentials from EKS Pod Identity */
-	int grace;                  /* seconds; below 0: not said */
-	unsigned eni_wanted;        /* vpc.amazonaws.com/pod-eni, of all containers */
+	bool windows;                   /* its nodeSelector, spec.os or node says so */
+	bool fargate;                   /* a label, its annotation or its node says so */
+	const char *fargate_groups;     /* ids with commas, of the annotation; "" = none */
+	bool auto_mode;                 /* its nodeSelector or node is of EKS Auto Mode */
+	bool pod_identity;              /* it has its AWS credentials from EKS Pod Identity */
+	struct selector *node_selector; /* NULL: it has none */
+	struct selector *
+		*node_terms; /* of its affinity: one of them has to match its node's labels */
+	size_t node_term_count;
+	int replicas;        /* pods that a Deployment or StatefulSet wants; 0 of others */
+	bool placed;         /* of a template: pods of it are on nodes */
+	int grace;           /* seconds; below 0: not said */
+	unsigned eni_wanted; /* vpc.amazonaws.com/pod-eni, of all containers */
 	const char *dns_policy;
 	struct prefix *nameservers; /* dnsConfig */
 	size_t nameserver_count;
@@ -55,7 +69,7 @@ struct pod_facts {
 	struct pod_facts_groups groups; /* none: it has no branch interface */
 };
 
-const char *probe_kind_name(enum probe_kind kind); /* "liveness" */
+const char *probe_kind_name(enum probe_kind kind); /* "liveness probe", "preStop hook" */
 
 /* It has groups. One that policies match may be one that can't have any: then only policy_ids says
  * so. */

@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "nft-sync/check/facts_nodes.h"
 #include "nft-sync/check/facts_pods.h"
 #include "nft-sync/resolve/pod_groups.h"
 
 bool has_groups(const struct pod_facts *pod)
 {
-	return pod->groups.count > 0 && !pod->host_network && !pod->windows && !pod->fargate;
+	return pod->groups.count > 0 && !pod->host_network && !pod->windows && !pod->fargate &&
+	       !pod->auto_mode;
 }
 
 bool is_finished(const struct pod_facts *pod)
@@ -110,10 +112,22 @@ static int settle_template(const struct facts *facts, const struct pod_groups_in
 	return keep_groups(facts->arena, &groups, &template->groups);
 }
 
+/* What it does not say itself its node does. */
+static void settle_place(const struct facts *facts, struct pod_facts *pod)
+{
+	const struct node_facts *node = pod->node[0] ? facts_node(facts, pod->node) : NULL;
+	if (!node)
+		return;
+	pod->windows |= strcmp(node->os, "windows") == 0;
+	pod->fargate |= strcmp(node->compute_type, "fargate") == 0;
+	pod->auto_mode |= strcmp(node->compute_type, "auto") == 0;
+}
+
 static int settle_pod(const struct facts *facts, const struct pod_groups_input *input,
                       struct pod_facts *pod)
 {
 	struct pod_groups groups = {0};
+	settle_place(facts, pod);
 	pod->pod = model_pod(facts->model, pod->fact.namespace, pod->fact.name);
 	if (!pod->pod)
 		return 0;
@@ -122,6 +136,44 @@ static int settle_pod(const struct facts *facts, const struct pod_groups_input *
 	if (pod->host_network && !pod->pod->finished)
 		pod_policy_groups(input, pod->pod, &groups);
 	return keep_groups(facts->arena, &groups, &pod->groups);
+}
+
+/* Where a template's pods are. */
+struct places {
+	size_t pods, windows, fargate, auto_mode;
+};
+
+static void count_place(struct places *places, const struct pod_facts *pod)
+{
+	places->pods++;
+	places->windows += pod->windows;
+	places->fargate += pod->fargate;
+	places->auto_mode += pod->auto_mode;
+}
+
+/* Affinities, taints and Fargate profiles are nowhere in a template: where all of its pods went,
+ * the next one goes. */
+static int settle_template_places(struct facts *facts)
+{
+	const struct pod_facts *pods = facts->of[FACT_POD].items;
+	struct pod_facts *templates = facts->of[FACT_TEMPLATE].items;
+	size_t count = facts->of[FACT_TEMPLATE].count;
+	struct places *places = arena_array(facts->arena, count + 1, sizeof(*places));
+	if (!places)
+		return -ENOMEM;
+	for (size_t i = 0; i < facts->of[FACT_POD].count; i++) {
+		const struct pod_facts *template = template_of(facts, &pods[i]);
+		if (template && pods[i].node[0] && !is_finished(&pods[i]))
+			count_place(&places[template - templates], &pods[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool placed = places[i].pods > 0;
+		templates[i].placed = placed;
+		templates[i].windows |= placed && places[i].windows == places[i].pods;
+		templates[i].fargate |= placed && places[i].fargate == places[i].pods;
+		templates[i].auto_mode |= placed && places[i].auto_mode == places[i].pods;
+	}
+	return 0;
 }
 
 /* Both are sorted by namespace and name, and of either the last of a name is in force. */
@@ -152,5 +204,5 @@ int facts_settle_pods(struct facts *facts)
 		r = settle_pod(facts, &input, (struct pod_facts *)pods->items + i);
 	for (size_t i = 0; r == 0 && i < templates->count; i++)
 		r = settle_template(facts, &input, (struct pod_facts *)templates->items + i);
-	return r;
+	return r < 0 ? r : settle_template_places(facts);
 }

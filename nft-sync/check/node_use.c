@@ -15,10 +15,9 @@ struct holders {
 	size_t count;
 };
 
-size_t branches_wanted(const struct pod_facts *pod)
+/* How many it has, or will have once it is made again; it wants them where policies match it. */
+static size_t branches_wanted(const struct pod_facts *pod)
 {
-	if (is_finished(pod) || pod->host_network || pod->windows || pod->fargate)
-		return 0;
 	return pod->eni_wanted > 0 ? pod->eni_wanted : has_groups(pod);
 }
 
@@ -53,13 +52,15 @@ static void count_pod(const struct facts *facts, struct node_uses *uses,
 	size_t wanted = branches_wanted(pod), ignored;
 	const struct node_facts *node = pod->node[0] ? facts_node(facts, pod->node) : NULL;
 	struct node_use *use;
+	if (is_finished(pod))
+		return;
 	/* Only what the webhook has written makes it wait. */
 	if (wanted > 0 && pod->eni_wanted > 0 && !pod->node[0]) {
 		uses->waiting += wanted;
 		if (!uses->first_waiting)
 			uses->first_waiting = pod;
 	}
-	if (!node || is_finished(pod))
+	if (!node)
 		return;
 	use = &uses->items[node - (const struct node_facts *)facts_of(facts, FACT_NODE, &ignored)];
 	use->pods++;

@@ -29,7 +29,4 @@ struct node_uses {
 /* In the run's arena. On lack of memory there are none, and the run has failed. */
 struct node_uses node_uses_of(struct check_run *run);
 
-/* How many it has, or will have once it is made again; it wants them where policies match it. */
-size_t branches_wanted(const struct pod_facts *pod);
-
 #endif

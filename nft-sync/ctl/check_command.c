@@ -14,7 +14,7 @@
 
 struct options {
 	const char *config;
-	const char *node, *namespace;
+	const char *node, *namespace, *cluster;
 	const char *cni_directory, *cni_binaries;
 	const char *only, *skip;
 	const char *output;
@@ -32,6 +32,7 @@ static const char usage[] =
 	"  --node NAME         judge this node and its pods only; without DOCUMENTS: this machine\n"
 	"  --all-nodes         all that the sources know of, not this machine\n"
 	"  --namespace NAME    judge pods, policies and Services of this namespace only\n"
+	"  --cluster NAME      what EKS calls the cluster, where nodes and tags do not say\n"
 	"  --only ID,…         only these checks\n"
 	"  --skip ID,…         all but these\n"
 	"  --partial           what could not be judged for want of facts is no reason to fail\n"
@@ -42,8 +43,8 @@ static const char usage[] =
 	"  --config FILE       configuration (" CONFIG_PATH ")\n"
 	"  --help              this text\n"
 	"\n"
-	"Exit: 0 clean, 1 warnings, 2 errors, 3 nothing is known to be wrong, but not everything\n"
-	"      could be judged; a bad command line; documents that cannot be read.\n";
+	"Exit: 0 clean, 1 warnings, 2 errors, 3 not everything could be judged, and nothing but\n"
+	"      warnings was found; a bad command line.\n";
 
 static const struct {
 	const char *name;
@@ -93,6 +94,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		TEXT_OPTION("config", config),
 		TEXT_OPTION("node", node),
 		TEXT_OPTION("namespace", namespace),
+		TEXT_OPTION("cluster", cluster),
 		TEXT_OPTION("cni-directory", cni_directory),
 		TEXT_OPTION("cni-binaries", cni_binaries),
 		TEXT_OPTION("only", only),
@@ -107,6 +109,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	int option;
 	*options = (struct options){.node = "",
 	                            .namespace = "",
+	                            .cluster = "",
 	                            .cni_directory = CNI_DIRECTORY,
 	                            .cni_binaries = CNI_BINARIES,
 	                            .output = "text"};
@@ -260,6 +263,7 @@ static int run_check(const struct options *options, struct error *err)
 	if (r == 0) {
 		facts.node = chosen_node(options, facts.config);
 		facts.namespace = options->namespace;
+		facts.cluster = options->cluster;
 		facts.cni_directory = options->cni_directory;
 		facts.cni_binaries = options->cni_binaries;
 		r = check(options, &facts, &report, err);

@@ -6,6 +6,7 @@ the shape that kubectl and the AWS CLI write, and by the name of the directory
 
     clean, clean-…   it judges something and finds nothing
     found, found-…   it finds what the file "expect" says: a line a finding, KIND NAME: WHAT
+    idle, idle-…     it finds nothing that it could judge, and needs nothing
     needs, needs-…   it cannot judge, and "expect" names what it needs, a line each
 
 "expect" may hold, before these, a line of options: "# --node NAME". "{case}" in it is the directory.
@@ -75,6 +76,14 @@ def is_clean(entry, directory):
     equal(status, 0, "exit status")
 
 
+def is_idle(entry, directory):
+    options, _ = read_expected(directory)
+    answer, outcome, status = judge(entry["id"], directory, *options)
+    equal(outcome["state"], "nothing to judge", "state")
+    equal((answer["findings"], outcome["needs"]), ([], []), "findings, and what it needs")
+    equal(status, 0, "exit status")
+
+
 def is_found(entry, directory):
     options, expected = read_expected(directory)
     answer, outcome, status = judge(entry["id"], directory, *options)
@@ -97,7 +106,7 @@ def is_not_judged(entry, directory):
     equal(judge(entry["id"], directory, "--partial", *options)[2], 0, "exit status with --partial")
 
 
-KINDS = {"clean": is_clean, "found": is_found, "needs": is_not_judged}
+KINDS = {"clean": is_clean, "idle": is_idle, "found": is_found, "needs": is_not_judged}
 
 
 def of_the_node(entry):

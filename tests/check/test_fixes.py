@@ -28,6 +28,7 @@ FIXES = (
     ("max-pods-low/found", "maxPods: 29"),
     # One of the same zone behind a NAT gateway is known there.
     ("no-way-to-internet/found", "--subnets subnet-0aaaaaaaaaaaaaaa3"),
+    ("no-way-to-internet/found-other-zone", "--subnets subnet-0aaaaaaaaaaaaaaa3"),
     ("no-way-to-internet/found-main-table", "--subnets SUBNET"),
     ("subnet-full/found", "--vpc-id vpc-0123456789abcdef0"),
     ("cluster-zones/found", "--name shop"),
@@ -41,6 +42,19 @@ FIXES = (
     ("endpoint-dns/found",
      "aws ec2 modify-vpc-attribute --vpc-id vpc-0123456789abcdef0 --enable-dns-hostnames"),
     ("pod-not-admitted/found", "kubectl delete pod web-1 -n shop"),
+    ("branch-capacity-replicas/found", "--nodegroup-name spare"),
+    ("pod-without-trunk/found-selector", "kubectl get nodes -o custom-columns="
+     "NAME:.metadata.name,ENIS:.status.capacity.vpc\\.amazonaws\\.com/pod-eni"),
+    ("rule-reference-gone/found", "UserIdGroupPairs=[{GroupId=sg-0eeeeeeeeeeeeeeee}]'"),
+    ("rule-reference-gone/found-account",
+     "UserIdGroupPairs=[{GroupId=sg-0eeeeeeeeeeeeeee1,UserId=444455556666}]'"),
+    ("rule-ports-ignored/found", "aws ec2 revoke-security-group-ingress --group-id "
+     "sg-0aaaaaaaaaaaaaaa1 --ip-permissions 'IpProtocol=-1,IpRanges=[{CidrIp=10.0.0.0/8}]'"),
+    ("probe-not-admitted/found", "'IpProtocol=tcp,FromPort=8080,ToPort=8080,"
+     "UserIdGroupPairs=[{GroupId=sg-0dddddddddddddddd}]'"),
+    ("dns-egress/found-both", "'IpProtocol=tcp,FromPort=53,ToPort=53,"),
+    ("dns-ingress/found", "--group-id sg-0dddddddddddddddd --ip-permissions 'IpProtocol=tcp,"
+     "FromPort=53,ToPort=53,UserIdGroupPairs=[{GroupId=sg-0aaaaaaaaaaaaaaa1}]'"),
     ("pod-without-trunk/found-cninodes", "ENABLE_POD_ENI=true"),
     ("pod-fargate-groups/found", "kubectl delete pod other -n shop"),
     ("pod-windows/found", "kubectl edit securitygrouppolicy web -n shop"),
@@ -56,6 +70,8 @@ FIXES = (
     ("cni-mode-unknown/found", "POD_SECURITY_GROUP_ENFORCING_MODE=strict"),
     ("strict-service-local/found-unset", "kubectl patch service web -n shop -p "
      "'{\"spec\":{\"externalTrafficPolicy\":\"Cluster\"}}'"),
+    ("strict-instance-targets/found", "kubectl annotate --overwrite service legacy -n shop "
+     "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type=ip"),
     ("strict-network-policy/found", "POD_SECURITY_GROUP_ENFORCING_MODE=standard"),
     ("strict-pod-identity/found-template", "kubectl annotate serviceaccount default -n shop"),
     ("load-balancer-tag/found", "aws ec2 create-tags --resources sg-0aaaaaaaaaaaaaaa1 --tags "

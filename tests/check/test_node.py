@@ -80,11 +80,20 @@ class Place:
     def write_nft(self, version):
         self.write_program("tools/nft", f"#!/bin/sh\necho 'nftables v{version} (Lester Gooch #5)'\n")
 
-    def write_documents(self, pods):
+    def write_documents(self, pods, node=NODE_NAME, phase="Running"):
         documents.write(self.daemon.documents, "pods.json", documents.listed(
-            documents.pod(pod, NODE_NAME, {"app": "web"}) for pod in pods))
+            documents.pod(pod, node, {"app": "web"}, phase=phase) for pod in pods))
         documents.write(self.daemon.documents, "policies.json", documents.listed(
             [documents.policy("shop", "web", [GROUP], {"matchLabels": {"app": "web"}})]))
+
+    def write_cni(self, **variables):
+        env = [{"name": name, "value": value} for name, value in variables.items()]
+        containers = [{"name": "aws-node", "image": "registry.example/amazon-k8s-cni:v1.19.0",
+                       "env": env}]
+        documents.write(self.daemon.documents, "aws-node.json", {
+            "apiVersion": "apps/v1", "kind": "DaemonSet",
+            "metadata": {"name": "aws-node", "namespace": "kube-system"},
+            "spec": {"template": {"spec": {"containers": containers}}}})
 
     def sysctl(self, name, value):
         """A dot inside of a name is written as a slash."""
@@ -309,6 +318,28 @@ def a_pod_keeps_its_mode(place):
     place.is_idle("node-mode-pinned")
 
 
+def the_cni_names_interfaces_as_podsg_does(place):
+    place.is_idle("node-veth-prefix")
+    place.write_cni()
+    place.is_clean("node-veth-prefix")
+    place.write_cni(AWS_VPC_K8S_CNI_VETHPREFIX="pod")
+    place.finds("node-veth-prefix", "aws-node: AWS_VPC_K8S_CNI_VETHPREFIX is pod, and vethPrefix "
+                "of podsg.yaml eni")
+    place.write_documents([STANDARD])
+    place.is_idle("node-mode-pinned")
+    place.daemon.configure(vethPrefix="pod")
+    place.daemon.write_config()
+    place.is_clean("node-veth-prefix")
+
+
+def the_mode_is_what_the_cni_says(place):
+    place.write_documents([STANDARD])
+    place.write_cni()
+    place.finds("node-mode-pinned", "api: it is standard, and the node is strict")
+    place.write_cni(POD_SECURITY_GROUP_ENFORCING_MODE="standard")
+    place.is_clean("node-mode-pinned")
+
+
 def repairs_are_told(place):
     place.is_idle("node-repairs")
     place.daemon.configure(nftSync={"ownTable": False})  # else the flush passes it over
@@ -342,6 +373,14 @@ def leftovers_of_pods_that_are_gone(place):
                 "rules to table 104",
                 "vlan.eth.7: no pod of this node has VLAN 7, but there is no device and are 1 ip "
                 "rules to table 107")
+
+
+def only_living_pods_of_this_node_have_their_devices(place):
+    here = [f"vlan.eth.{vlan}: no pod of this node has VLAN {vlan}, but there are the device and "
+            f"0 ip rules to table 10{vlan}" for vlan in (3, 4)]
+    for more in ({"phase": "Succeeded"}, {"node": "another"}):
+        place.write_documents([STRICT, STANDARD], **more)
+        place.finds("node-leftovers", *here)
 
 
 def what_the_journal_knows_is_no_leftover(place):
@@ -393,9 +432,12 @@ CASES = (
     nftables_service_flushes,
     firewalld_is_enabled,
     a_pod_keeps_its_mode,
+    the_cni_names_interfaces_as_podsg_does,
+    the_mode_is_what_the_cni_says,
     repairs_are_told,
     ipvs_with_strict_pods,
     leftovers_of_pods_that_are_gone,
+    only_living_pods_of_this_node_have_their_devices,
     what_the_journal_knows_is_no_leftover,
     without_pods_nothing_is_called_left_over,
     this_node_is_judged_unless_another_is_asked_for,

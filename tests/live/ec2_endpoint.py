@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""EC2's Query API and the instance metadata service on loopback, for tests.
+"""EC2's Query API, EKS's DescribeCluster and the instance metadata service on loopback, for tests.
 
 What it answers is written by botocore's own model of the API, what it is asked is checked with
 botocore's own signer; and it throttles, breaks off and lies when it is told to.
 """
 
-import datetime
 import fnmatch
 import http.server
 import json
@@ -21,10 +20,12 @@ import botocore.awsrequest
 import botocore.credentials
 import botocore.loaders
 
+from instance_metadata import Metadata
+
 REGION = "eu-central-1"
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/ec2/aws4_request, "
+    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/(ec2|eks)/aws4_request, "
     r"\s*SignedHeaders=([^,]+), \s*Signature=([0-9a-f]{64})")
 MODEL = botocore.loaders.Loader().load_service_model("ec2", "service-2")
 RESULTS = {"DescribeSecurityGroups": "SecurityGroups",
@@ -35,7 +36,9 @@ RESULTS = {"DescribeSecurityGroups": "SecurityGroups",
            "DescribeSubnets": "Subnets",
            "DescribeVpcs": "Vpcs",
            "DescribeRouteTables": "RouteTables",
+           "DescribeInstanceTypes": "InstanceTypes",
            "DescribeSecurityGroupVpcAssociations": "SecurityGroupVpcAssociations"}
+ATTRIBUTES = ("DescribeVpcAttribute",)
 CHANGES = ("DeleteNetworkInterface", "DeleteSecurityGroup", "RevokeSecurityGroupIngress",
            "RevokeSecurityGroupEgress", "DisassociateSecurityGroupVpc")
 
@@ -98,10 +101,6 @@ def complaint(code, message):
             f"<RequestID>r-1</RequestID></Response>").encode()
 
 
-def utc(seconds=0):
-    return datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)
-
-
 def listed(form, name):
     """The values of name.1, name.2, … in their order."""
     values = []
@@ -130,6 +129,7 @@ FILTERS = {
     "egress.ip-permission.group-id": lambda group: peers(group, "IpPermissionsEgress"),
     "instance-state-name": lambda instance: [instance["State"]["Name"]],
     "tag-key": tag_values,
+    "instance-type": lambda item: [item["InstanceType"]],
 }
 
 
@@ -165,7 +165,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.world.metadata.put(self)
 
     def do_GET(self):
-        self.server.world.metadata.get(self)
+        if self.path.startswith("/clusters/"):
+            self.server.world.describe_cluster(self)
+        else:
+            self.server.world.metadata.get(self)
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -177,56 +180,6 @@ class Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, *_):
         pass  # a client that was broken off
-
-
-class Metadata:
-    """IMDSv2. mode: None, or how it fails: "silent" (the hop limit), "403", "401" (no token is
-    good)."""
-
-    def __init__(self):
-        self.mode = None
-        self.role = None      # name
-        self.keys = {}        # as IMDS writes them
-        self.values = {}      # path below latest/ -> text
-        self.tokens = set()
-        self.asked = []
-
-    def put(self, handler):
-        self.asked.append(handler.path)
-        if self.mode == "silent":
-            time.sleep(8)
-            handler.close_connection = True
-        elif self.mode == "403":
-            handler.send(403)
-        elif "X-aws-ec2-metadata-token-ttl-seconds" not in handler.headers:
-            handler.send(400)
-        else:
-            token = f"token-{len(self.tokens)}=="
-            self.tokens.add(token)
-            handler.send(200, token.encode())
-
-    def text(self, path):
-        roles = "meta-data/iam/security-credentials/"
-        if path == roles and self.role:
-            return self.role
-        if self.role and path == roles + self.role:
-            return json.dumps(self.keys)
-        return self.values.get(path)
-
-    def get(self, handler):
-        self.asked.append(handler.path)
-        if handler.headers.get("X-aws-ec2-metadata-token") not in self.tokens:
-            handler.send(401)
-            return
-        text = self.text(handler.path.removeprefix("/latest/"))
-        handler.send(404) if text is None else handler.send(200, text.encode())
-
-    def give_role(self, name, access, secret, token, seconds):
-        self.role = name
-        self.keys = {"Code": "Success", "LastUpdated": utc().strftime("%Y-%m-%dT%H:%M:%SZ"),
-                     "Type": "AWS-HMAC", "AccessKeyId": access, "SecretAccessKey": secret,
-                     "Token": token,
-                     "Expiration": utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 class World:
@@ -241,6 +194,9 @@ class World:
         self.vpcs = []
         self.route_tables = []
         self.group_vpcs = []   # associations
+        self.instance_types = []
+        self.vpc_attributes = {}  # VPC -> {"EnableDnsSupport": {"Value": True}, …}
+        self.clusters = {}     # name -> as aws eks describe-cluster writes it
         self.deleted = []
         self.keys = {}         # access key -> (secret, token, whether it has expired)
         self.page = 1000
@@ -261,22 +217,22 @@ class World:
 
     # who asks
 
-    def verify(self, handler, body):
+    def verify(self, handler, body, service="ec2"):
         match = AUTHORIZATION.fullmatch(handler.headers.get("Authorization", ""))
         if not match:
             raise Refused(401, "AuthFailure", "no signature that can be read")
-        access, _, region, signed, signature = match.groups()
+        access, _, region, scope, signed, signature = match.groups()
         if access not in self.keys:
             raise Refused(401, "AuthFailure", "AWS was not able to validate the credentials")
         secret, token, expired = self.keys[access]
         request = botocore.awsrequest.AWSRequest(
-            method="POST", url=self.url + handler.path, data=body,
+            method=handler.command, url=self.url + handler.path, data=body,
             headers={name: handler.headers[name] for name in signed.split(";")})
         request.context["timestamp"] = handler.headers["X-Amz-Date"]
-        signer = botocore.auth.SigV4Auth(botocore.credentials.Credentials(access, secret), "ec2",
+        signer = botocore.auth.SigV4Auth(botocore.credentials.Credentials(access, secret), service,
                                          region)
         text = signer.string_to_sign(request, signer.canonical_request(request))
-        if signer.signature(text, request) != signature or region != REGION:
+        if signer.signature(text, request) != signature or (region, scope) != (REGION, service):
             self.bad_signatures += 1
             raise Refused(403, "SignatureDoesNotMatch", "the signature is another one")
         if token and handler.headers.get("X-Amz-Security-Token") != token:
@@ -351,6 +307,17 @@ class World:
     def DescribeSecurityGroupVpcAssociations(self, form):
         return self.filtered(form, self.group_vpcs)
 
+    def DescribeInstanceTypes(self, form):
+        self.page_size(form, 100)
+        return self.filtered(form, self.instance_types)
+
+    def DescribeVpcAttribute(self, form):
+        vpc, attribute = form["VpcId"], form["Attribute"]
+        key = attribute[0].upper() + attribute[1:]
+        if vpc not in self.vpc_attributes:
+            raise Refused(400, "InvalidVpcID.NotFound", f"The vpc ID '{vpc}' does not exist")
+        return {"VpcId": vpc, key: self.vpc_attributes[vpc][key]}
+
     def DeleteNetworkInterface(self, form):
         name = form["NetworkInterfaceId"]
         if name not in self.interfaces:
@@ -418,6 +385,8 @@ class World:
         if action in CHANGES:
             getattr(self, action)(form)
             return done(action)
+        if action in ATTRIBUTES:
+            return response(action, getattr(self, action)(form))
         items = getattr(self, action)(form)
         start = int(form.get("NextToken", "page 0/=").split()[1].rstrip("/="))
         size = min(self.page, int(form.get("MaxResults", 1000)))
@@ -432,7 +401,7 @@ class World:
         try:
             access = self.verify(handler, body)
             self.asked.append((action, form, access))
-            if action not in RESULTS and action not in CHANGES:
+            if action not in (*RESULTS, *CHANGES, *ATTRIBUTES):
                 raise Refused(400, "InvalidAction", f"The action {action} is not valid")
             faults = self.faults.get(action) or [None]
             fault = faults.pop(0)
@@ -448,7 +417,36 @@ class World:
             handler.send(refused.status, complaint(refused.code, str(refused)))
 
 
+    def describe_cluster(self, handler):
+        """EKS's REST API: JSON, and what kind of complaint it is in a header."""
+        name = handler.path.removeprefix("/clusters/")
+        try:
+            access = self.verify(handler, b"", "eks")
+            self.asked.append(("DescribeCluster", {"name": name}, access))
+            faults = self.faults.get("DescribeCluster") or [None]
+            fault = faults.pop(0)
+            if fault:
+                fault(handler, b"")
+            elif name not in self.clusters:
+                raise Refused(404, "ResourceNotFoundException",
+                              f"No cluster found for name: {name}.")
+            else:
+                handler.send(200, json.dumps({"cluster": self.clusters[name]}).encode(),
+                             [("Content-Type", "application/json")])
+        except Refused as refused:
+            eks_fails(refused.status, refused.code, str(refused))(handler, b"")
+
+
 # Faults: what is sent instead of the good answer.
+
+def eks_fails(status, code, message="no"):
+    """As EKS says it."""
+    def fault(handler, good):
+        handler.send(status, json.dumps({"message": message}).encode(),
+                     [("Content-Type", "application/json"),
+                      ("x-amzn-ErrorType", f"{code}:http://internal.amazon.com/coral/")])
+    return fault
+
 
 def fails(status, code, message="no", headers=()):
     """Nothing is done, either."""

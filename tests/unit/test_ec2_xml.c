@@ -206,11 +206,16 @@ static void subnets_vpcs_and_route_tables_are_as_the_cli_writes_them(void **stat
 	            "true</main><routeTableAssociationId>a</routeTableAssociationId><subnetId>"
 	            "subnet-1</subnetId></item></associationSet><routeTableId>rtb-1</routeTableId>"
 	            "<routeSet><item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock>"
-	            "<natGatewayId>nat-1</natGatewayId><state>blackhole</state></item></routeSet>"
+	            "<natGatewayId>nat-1</natGatewayId><state>blackhole</state></item>"
+	            "<item><localGatewayId>lgw-1</localGatewayId></item>"
+	            "<item><carrierGatewayId>cagw-1</carrierGatewayId></item>"
+	            "<item><coreNetworkArn>arn:1</coreNetworkArn></item></routeSet>"
 	            "<vpcId>vpc-1</vpcId></item></routeTableSet></DescribeRouteTablesResponse>",
 	            "[\n{\"Associations\":[{\"Main\":true,\"SubnetId\":\"subnet-1\"}],"
 	            "\"RouteTableId\":\"rtb-1\",\"Routes\":[{\"DestinationCidrBlock\":"
-	            "\"0.0.0.0/0\",\"NatGatewayId\":\"nat-1\",\"State\":\"blackhole\"}],"
+	            "\"0.0.0.0/0\",\"NatGatewayId\":\"nat-1\",\"State\":\"blackhole\"},"
+	            "{\"LocalGatewayId\":\"lgw-1\"},{\"CarrierGatewayId\":\"cagw-1\"},"
+	            "{\"CoreNetworkArn\":\"arn:1\"}],"
 	            "\"VpcId\":\"vpc-1\"}]");
 }
 
