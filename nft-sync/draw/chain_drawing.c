@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "nft-sync/draw/chain_drawing.h"
@@ -63,10 +62,8 @@ void chain_pass_neighbours(struct image_chain *chain)
 int draw_neighbours(struct image *image)
 {
 	enum key_type type = KEY_ICMPV6_TYPE;
-	struct image_set *set = image_set_new(SET_NEIGHBOUR, &type, 1, DATA_NONE);
+	struct image_set *set = image_set_for(SET_NEIGHBOUR, "RFC 4861", &type, 1, DATA_NONE);
 	int status = set ? 0 : -ENOMEM;
-	if (set)
-		snprintf(set->comment, sizeof(set->comment), "RFC 4861");
 	for (uint8_t value = ND_FIRST; status == 0 && value <= ND_LAST; value++) {
 		uint8_t key[IMAGE_KEY_MAX];
 		unsigned length = 0;

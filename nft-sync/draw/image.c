@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -106,6 +107,15 @@ struct image_set *image_set_new(const char *name, const enum key_type *types, un
 		/* A key of a single field is not padded by anyone; ours only matter padded. */
 		set->key_length += padded(key_type_length(types[i]));
 	}
+	return set;
+}
+
+struct image_set *image_set_for(const char *name, const char *comment, const enum key_type *types,
+                                unsigned count, enum set_data data)
+{
+	struct image_set *set = image_set_new(name, types, count, data);
+	if (set)
+		snprintf(set->comment, sizeof(set->comment), "%s", comment);
 	return set;
 }
 
@@ -339,16 +349,22 @@ struct image *image_new(void)
 	return calloc(1, sizeof(struct image));
 }
 
+void image_parts_free(struct image_set **sets, size_t set_count, struct image_chain **chains,
+                      size_t chain_count)
+{
+	for (size_t i = 0; i < set_count; i++)
+		image_set_unref(sets[i]);
+	for (size_t i = 0; i < chain_count; i++)
+		image_chain_unref(chains[i]);
+	free(sets);
+	free(chains);
+}
+
 void image_free(struct image *image)
 {
 	if (!image)
 		return;
-	for (size_t i = 0; i < image->set_count; i++)
-		image_set_unref(image->sets[i]);
-	for (size_t i = 0; i < image->chain_count; i++)
-		image_chain_unref(image->chains[i]);
-	free(image->sets);
-	free(image->chains);
+	image_parts_free(image->sets, image->set_count, image->chains, image->chain_count);
 	free(image);
 }
 

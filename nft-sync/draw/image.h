@@ -178,6 +178,9 @@ unsigned key_type_length(enum key_type type); /* bytes, unpadded */
 /* All makers return NULL, all adders -ENOMEM, when memory is short. */
 struct image_set *image_set_new(const char *name, const enum key_type *types, unsigned count,
                                 enum set_data data);
+/* comment: for who reads the listing. */
+struct image_set *image_set_for(const char *name, const char *comment, const enum key_type *types,
+                                unsigned count, enum set_data data);
 /* last is NULL but in interval sets; verdict only in verdict maps; comment may be NULL. */
 int image_set_add(struct image_set *set, const uint8_t *key, const uint8_t *last,
                   const struct verdict_to *verdict, const char *comment);
@@ -199,6 +202,9 @@ void image_chain_unref(struct image_chain *chain); /* accepts NULL */
 
 struct image *image_new(void);
 void image_free(struct image *image); /* accepts NULL */
+/* What an image is made of: everything, and the arrays. */
+void image_parts_free(struct image_set **sets, size_t set_count, struct image_chain **chains,
+                      size_t chain_count);
 /* Take over the caller's reference, also when they fail and when set or chain is NULL. */
 int image_add_set(struct image *image, struct image_set *set);
 int image_add_chain(struct image *image, struct image_chain *chain);

@@ -98,21 +98,12 @@ struct rendering {
 	struct error *err;
 };
 
-static struct image_set *new_set(const char *name, const char *comment, const enum key_type *types,
-                                 unsigned count, enum set_data data)
-{
-	struct image_set *set = image_set_new(name, types, count, data);
-	if (set)
-		snprintf(set->comment, sizeof(set->comment), "%s", comment);
-	return set;
-}
-
 static int make_branch_sets(struct rendering *r)
 {
 	for (size_t i = 0; i < BRANCH_SETS; i++) {
 		unsigned count = branch_sets[i].types[1] == KEY_NONE ? 1 : 2;
-		r->sets[i] = new_set(branch_sets[i].name, branch_sets[i].comment,
-		                     branch_sets[i].types, count, branch_sets[i].data);
+		r->sets[i] = image_set_for(branch_sets[i].name, branch_sets[i].comment,
+		                           branch_sets[i].types, count, branch_sets[i].data);
 		if (!r->sets[i])
 			return -ENOMEM;
 	}
@@ -310,8 +301,8 @@ static int add_exempt_set(struct rendering *r, const struct exempt_service *serv
 {
 	bool v4 = family == AF_INET;
 	enum key_type types[] = {v4 ? KEY_ADDRESS4 : KEY_ADDRESS6, KEY_PROTOCOL, KEY_PORT};
-	struct image_set *set = new_set(v4 ? SET_EXEMPT4 : SET_EXEMPT6, "what EC2 never filters",
-	                                types, 3, DATA_VERDICT);
+	struct image_set *set = image_set_for(v4 ? SET_EXEMPT4 : SET_EXEMPT6,
+	                                      "what EC2 never filters", types, 3, DATA_VERDICT);
 	int status = set ? 0 : -ENOMEM;
 	for (size_t i = 0; status == 0 && i < count; i++)
 		if (services[i].address.family == family)
@@ -342,7 +333,7 @@ static int add_exempt_sets(struct rendering *r)
 static int add_counting_set(struct rendering *r, const char *name, const char *comment)
 {
 	enum key_type type = KEY_INTERFACE;
-	struct image_set *set = new_set(name, comment, &type, 1, DATA_NONE);
+	struct image_set *set = image_set_for(name, comment, &type, 1, DATA_NONE);
 	int status = set ? 0 : -ENOMEM;
 	if (set)
 		set->counters = true;

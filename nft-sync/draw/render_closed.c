@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <stdio.h>
 
 #include "common/network_state.h"
 #include "nft-sync/draw/chain_drawing.h"
@@ -17,10 +16,9 @@ static int draw_there_before(const char *const *names, size_t count, struct imag
 	enum key_type type = KEY_INTERFACE;
 	if (count == 0)
 		return 0;
-	struct image_set *set = image_set_new(SET_THERE_BEFORE, &type, 1, DATA_NONE);
+	struct image_set *set = image_set_for(SET_THERE_BEFORE, "were there when all others closed",
+	                                      &type, 1, DATA_NONE);
 	int status = set ? 0 : -ENOMEM;
-	if (set)
-		snprintf(set->comment, sizeof(set->comment), "were there when all others closed");
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		uint8_t key[IMAGE_KEY_MAX];
 		unsigned length = 0;

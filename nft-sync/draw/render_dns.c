@@ -26,15 +26,6 @@ struct drawing {
 	struct image *image;
 };
 
-static struct image_set *new_set(const char *name, const char *comment, const enum key_type *types,
-                                 unsigned count, enum set_data data)
-{
-	struct image_set *set = image_set_new(name, types, count, data);
-	if (set)
-		snprintf(set->comment, sizeof(set->comment), "%s", comment);
-	return set;
-}
-
 static int add_set(const struct drawing *drawing, struct image_set *set, int status)
 {
 	if (status == 0 && set)
@@ -55,7 +46,7 @@ static int add_interface(struct image_set *set, const struct branch *branch)
 static struct image_set *interface_set(const char *name, const char *comment)
 {
 	const enum key_type type = KEY_INTERFACE;
-	return new_set(name, comment, &type, 1, DATA_NONE);
+	return image_set_for(name, comment, &type, 1, DATA_NONE);
 }
 
 static int add_permitted(const struct drawing *drawing, const struct judge_rules *rules)
@@ -106,7 +97,8 @@ static int add_places(const struct drawing *drawing, const struct places *places
 	const struct config *config = drawing->resolution->config;
 	const enum key_type types[] = {places->family == AF_INET ? KEY_ADDRESS4 : KEY_ADDRESS6,
 	                               KEY_PROTOCOL, KEY_PORT};
-	struct image_set *set = new_set(places->name, places->comment, types, 3, DATA_VERDICT);
+	struct image_set *set =
+		image_set_for(places->name, places->comment, types, 3, DATA_VERDICT);
 	int status = set ? 0 : -ENOMEM;
 	for (size_t i = 0; i < config->dns.listen_count; i++) {
 		const struct prefix *address = &config->dns.listen[i];

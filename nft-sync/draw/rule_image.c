@@ -130,11 +130,10 @@ struct image_set *making_set(struct making *making, const char *name,
 	if (!make_room(&sets, image->set_count, &making->set_capacity))
 		return NULL;
 	image->sets = sets;
-	struct image_set *set = image_set_new(name, types, count, data);
+	struct image_set *set = image_set_for(name, comment, types, count, data);
 	if (!set)
 		return NULL;
 	set->interval = true;
-	snprintf(set->comment, sizeof(set->comment), "%s", comment);
 	image->sets[image->set_count++] = set;
 	return set;
 }
@@ -213,11 +212,6 @@ void rule_image_free(struct rule_image *image)
 {
 	if (!image)
 		return;
-	for (size_t i = 0; i < image->set_count; i++)
-		image_set_unref(image->sets[i]);
-	for (size_t i = 0; i < image->chain_count; i++)
-		image_chain_unref(image->chains[i]);
-	free(image->sets);
-	free(image->chains);
+	image_parts_free(image->sets, image->set_count, image->chains, image->chain_count);
 	free(image);
 }
