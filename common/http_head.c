@@ -66,14 +66,14 @@ int http_head_parse(const char *text, size_t length, struct http_head *ret)
 	if (!feed)
 		return -EBADMSG;
 	const char *end = feed > text && feed[-1] == '\r' ? feed - 1 : feed;
-	const char *target = memchr(text, ' ', (size_t)(end - text));
-	if (!target++)
+	const char *first = memchr(text, ' ', (size_t)(end - text));
+	const char *second = first ? memchr(first + 1, ' ', (size_t)(end - first - 1)) : NULL;
+	if (!second)
 		return -EBADMSG;
-	const char *version = memchr(target, ' ', (size_t)(end - target));
-	if (!version++)
-		return -EBADMSG;
-	size_t method_length = (size_t)(target - 1 - text);
-	size_t target_length = (size_t)(version - 1 - target);
+	const char *target = first + 1;
+	const char *version = second + 1;
+	size_t method_length = (size_t)(first - text);
+	size_t target_length = (size_t)(second - target);
 	if (!is_token(text, method_length) || !is_target(target, target_length) ||
 	    !is_version(version, (size_t)(end - version)))
 		return -EBADMSG;

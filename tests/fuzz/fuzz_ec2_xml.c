@@ -12,7 +12,7 @@
 #include "common/document.h"
 #include "common/ec2_xml.h"
 
-#define OWNED (EC2_ROUTE_TABLES - EC2_OWNED_GROUPS + 1)
+#define OWNED (EC2_DELETE_GROUP - EC2_OWNED_GROUPS + 1)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
