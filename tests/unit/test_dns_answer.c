@@ -10,28 +10,13 @@
 #include <cmocka.h>
 
 #include "tests/unit/dns_answers.h"
+#include "tests/unit/dns_arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define Q "question a.example. A\n"
 #define OK "header 1 qr ra\n" Q
 #define A(ttl) "answer a.example. " ttl " A 10.0.0.1\n"
 #define SOA(ttl, minimum) "authority example. " ttl " SOA n. r. 1 2 3 4 " minimum "\n"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	(void)state;
-	arena = arena_new(32u << 20);
-	return arena ? 0 : -1;
-}
-
-static int close_arena(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static const struct {
 	const char *sentence;

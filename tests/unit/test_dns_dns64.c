@@ -8,23 +8,8 @@
 #include <cmocka.h>
 
 #include "dnscache/plugin/dns64.h"
+#include "tests/unit/dns_arena.h"
 #include "tests/unit/dns_records_text.h"
-
-static struct arena *arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena = arena_new(1 << 20);
-	return arena ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static struct dns64_settings settings_of(const char *prefix)
 {
@@ -231,5 +216,5 @@ int main(void)
 		cmocka_unit_test(where_there_is_no_A_either_the_answer_stays),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -10,33 +10,7 @@
 
 #include <cmocka.h>
 
-#include "dnscache/plugin/pattern.h"
-
-static struct arena *arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena = arena_new(1 << 20);
-	return arena ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
-
-static const struct pattern *compile(const char *text)
-{
-	const struct pattern *pattern = NULL;
-	struct error err = {0};
-
-	assert_int_equal(pattern_compile(text, arena, &pattern, &err), 0);
-	assert_string_equal(pattern_text(pattern), text);
-	return pattern;
-}
+#include "tests/unit/dns_arena.h"
 
 static void goes_syntax_is_understood(void **state)
 {
@@ -62,14 +36,14 @@ static void goes_syntax_is_understood(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(pattern_match(compile(cases[i].pattern), cases[i].text,
+		assert_int_equal(pattern_match(pattern_of(cases[i].pattern), cases[i].text,
 		                               strlen(cases[i].text), &groups),
 		                 cases[i].matches);
 }
 
 static void groups_have_numbers_and_names(void **state)
 {
-	const struct pattern *pattern = compile("^(?P<a>[0-9]+)-(x)?(?P<last>[a-z]*)\\.");
+	const struct pattern *pattern = pattern_of("^(?P<a>[0-9]+)-(x)?(?P<last>[a-z]*)\\.");
 	struct pattern_groups groups;
 
 	(void)state;
@@ -147,7 +121,7 @@ static void a_pattern_that_never_ends_is_given_up(void **state)
 	memset(text, 'a', sizeof(text));
 	text[sizeof(text) - 1] = '!';
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-		const struct pattern *pattern = compile(patterns[i]);
+		const struct pattern *pattern = pattern_of(patterns[i]);
 		double before = microseconds();
 		int matched = pattern_match(pattern, text, sizeof(text), &groups);
 
@@ -166,5 +140,5 @@ int main(void)
 		cmocka_unit_test(a_pattern_that_never_ends_is_given_up),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -10,27 +10,11 @@
 #include <cmocka.h>
 
 #include "tests/unit/dns_answers.h"
+#include "tests/unit/dns_arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ARENA_SIZE (8u << 20)
 #define HEAD "header 1 qr rd ra\n"
 #define Q HEAD "question a.example. A\n"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	(void)state;
-	arena = arena_new(ARENA_SIZE);
-	return arena ? 0 : -1;
-}
-
-static int close_arena(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static const struct {
 	const char *message;

@@ -9,13 +9,12 @@
 #include <cmocka.h>
 
 #include "tests/unit/dns_answers.h"
+#include "tests/unit/dns_arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define Q "question a.example. A\n"
 #define A1 "answer a.example. 300 A 10.0.0.1\n"
 #define A1_REPLY "header 7 qr rd ra\n" Q A1
-
-static struct arena *arena;
 
 static const struct dns_reply_form plain = {
 	.now = 1000,
@@ -23,20 +22,6 @@ static const struct dns_reply_form plain = {
 	.limit = DNS_UDP_DEFAULT,
 	.udp_size = DNS_UDP_DEFAULT,
 };
-
-static int open_arena(void **state)
-{
-	(void)state;
-	arena = arena_new(8u << 20);
-	return arena ? 0 : -1;
-}
-
-static int close_arena(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static void the_question_comes_back_as_it_was_asked(void **state)
 {

@@ -10,32 +10,8 @@
 
 #include "dnscache/plugin/chase.h"
 #include "dnscache/plugin/rewrite.h"
+#include "tests/unit/dns_arena.h"
 #include "tests/unit/dns_records_text.h"
-
-static struct arena *arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena = arena_new(1 << 20);
-	return arena ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
-
-static const struct pattern *compile(const char *text)
-{
-	const struct pattern *pattern = NULL;
-	struct error err = {0};
-
-	assert_int_equal(pattern_compile(text, arena, &pattern, &err), 0);
-	return pattern;
-}
 
 static struct rewrite_rule name_rule(enum rewrite_match match, const char *from, const char *to)
 {
@@ -44,7 +20,7 @@ static struct rewrite_rule name_rule(enum rewrite_match match, const char *from,
 		.match = match,
 		.from = from,
 		.to = to,
-		.pattern = match == REWRITE_REGEX ? compile(from) : NULL,
+		.pattern = match == REWRITE_REGEX ? pattern_of(from) : NULL,
 	};
 }
 
@@ -240,8 +216,9 @@ static void a_suffix_rule_turns_every_such_suffix_back(void **state)
 static void answers_are_rewritten_by_patterns(void **state)
 {
 	struct rewrite_answer answers[] = {
-		{false, compile("(.*)\\.service\\.(us-west-1)\\.consul"), "{1}-{2}.coredns.rocks"},
-		{true, compile("(.*)\\.service\\.consul\\."), "{1}.coredns.rocks."},
+		{false, pattern_of("(.*)\\.service\\.(us-west-1)\\.consul"),
+	         "{1}-{2}.coredns.rocks"},
+		{true, pattern_of("(.*)\\.service\\.consul\\."), "{1}.coredns.rocks."},
 	};
 	struct rewrite_rule rule = name_rule(REWRITE_REGEX, "(.*)-(us-west-1)\\.coredns\\.rocks",
 	                                     "{1}.service.{2}.consul");
@@ -303,7 +280,7 @@ static void an_rcode_is_another_one_for_the_names_that_match(void **state)
 	const struct rewrite_rule rule = {
 		.field = REWRITE_RCODE,
 		.match = REWRITE_REGEX,
-		.pattern = compile("(.*)\\.coredns\\.rocks"),
+		.pattern = pattern_of("(.*)\\.coredns\\.rocks"),
 		.from_number = DNS_RCODE_SERVFAIL,
 		.to_number = DNS_RCODE_NOERROR,
 	};
@@ -332,7 +309,7 @@ static void the_target_of_a_CNAME_is_another_one_and_is_asked_for(void **state)
 	const struct rewrite_rule rule = {
 		.field = REWRITE_CNAME,
 		.match = REWRITE_REGEX,
-		.pattern = compile("(.*).cdn.example.net."),
+		.pattern = pattern_of("(.*).cdn.example.net."),
 		.to = "{1}.other.cdn.com.",
 	};
 	const struct dns_question asked = question_about("my-app.com.", "A");
@@ -419,5 +396,5 @@ int main(void)
 		cmocka_unit_test(a_chain_that_bites_its_tail_is_not_chased),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, open_arena, close_arena);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/dns_answers.h"
+#include "tests/unit/dns_arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SIG(type, signer) "RRSIG " type " 8 2 300 1 2 3 " signer " 00\n"
@@ -144,22 +145,6 @@ static const struct {
          "answer a.example. 1 A 10.0.0.1\nadditional b.example. 1 A 6.6.6.6\n",
          "answer a.example. 1 A 10.0.0.1\n"},
 };
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	(void)state;
-	arena = arena_new(8u << 20);
-	return arena ? 0 : -1;
-}
-
-static int close_arena(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static void what_belongs_to_the_question_stays(void **state)
 {

@@ -12,33 +12,15 @@
 #include "dnscache/plugin/chase.h"
 #include "dnscache/plugin/record_text.h"
 #include "dnscache/plugin/template.h"
+#include "tests/unit/dns_arena.h"
 #include "tests/unit/dns_records_text.h"
 
-static struct arena *arena;
 static struct dns_name root;
 
 static int set_up(void **state)
 {
-	(void)state;
-	arena = arena_new(1 << 20);
 	root = wire_name(".");
-	return arena ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
-
-static const struct pattern *compile(const char *text)
-{
-	const struct pattern *pattern = NULL;
-	struct error err = {0};
-
-	assert_int_equal(pattern_compile(text, arena, &pattern, &err), 0);
-	return pattern;
+	return open_arena(state);
 }
 
 static int answer(const struct template_settings *templates, size_t count,
@@ -82,8 +64,8 @@ static void addresses_are_made_of_groups(void **state)
 	const char *answers[] = {"{{ .Name }} 60 IN A "
 	                         "{{ .Group.a }}.{{ .Group.b }}.{{.Group.c}}.{{ .Group.d}}"};
 	const struct pattern *matches[] = {
-		compile("(^|[.])ip-(?P<a>[0-9]*)-(?P<b>[0-9]*)-(?P<c>[0-9]*)-(?P<d>[0-9]*)"
-	                "[.]example[.]$")};
+		pattern_of("(^|[.])ip-(?P<a>[0-9]*)-(?P<b>[0-9]*)-(?P<c>[0-9]*)-(?P<d>[0-9]*)"
+	                   "[.]example[.]$")};
 	struct dns_name zone = wire_name("example.");
 	const struct template_settings template = {
 		TEMPLATE,           .type = DNS_TYPE_A, .zones = &zone,
@@ -104,7 +86,7 @@ static void parseInt_reads_hexadecimal_groups(void **state)
 	const char *answers[] = {"{{ .Name }} 60 IN A 10.{{ parseInt .Group.b 16 8 }}."
 	                         "{{ parseInt (index .Match 2) 16 8 }}.{{ parseInt \"7\" 10 8 }}"};
 	const struct pattern *matches[] = {
-		compile("^ip0a(?P<b>[a-f0-9]{2})(?P<c>[a-f0-9]{2})[.]example[.]$")};
+		pattern_of("^ip0a(?P<b>[a-f0-9]{2})(?P<c>[a-f0-9]{2})[.]example[.]$")};
 	const struct template_settings template = {
 		TEMPLATE,         .type = DNS_TYPE_A, .matches = matches,
 		.match_count = 1, .answers = answers, .answer_count = 1,
@@ -121,7 +103,7 @@ static void every_field_has_its_value(void **state)
 		"{{ .Name }} IN TXT {{ .Type }} {{ .Class }} {{ .Zone }} {{ .Remote }} "
 		"\"{{ .Regex }}\" {{ index .Match 0 }} {{ index .Group \"1\" }}x "
 		"{{ index .Group \"none\" }}y {{/* nothing */}} {{- `z` -}}  z"};
-	const struct pattern *matches[] = {compile("^(.)[.]a")};
+	const struct pattern *matches[] = {pattern_of("^(.)[.]a")};
 	struct dns_name zones[] = {wire_name("example."), wire_name("a.example.")};
 	const struct template_settings template = {
 		TEMPLATE,           .type = DNS_TYPE_ANY, .zones = zones,     .zone_count = 2,
@@ -193,7 +175,7 @@ static void an_error_code_says_why(void **state)
 static void the_first_template_that_fits_answers(void **state)
 {
 	const char *answers[2] = {"{{ .Name }} 1 IN A 10.0.0.1", "{{ .Name }} 1 IN A 10.0.0.2"};
-	const struct pattern *matches[] = {compile("^a[.]"), compile("^b[.]")};
+	const struct pattern *matches[] = {pattern_of("^a[.]"), pattern_of("^b[.]")};
 	struct template_settings templates[] = {
 		{TEMPLATE, .type = DNS_TYPE_A, .matches = matches, .match_count = 2,
 	         .answers = answers, .answer_count = 1, .fallthrough = true},
@@ -440,5 +422,5 @@ int main(void)
 		cmocka_unit_test(a_long_text_becomes_several_strings),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, close_arena);
 }

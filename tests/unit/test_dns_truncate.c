@@ -9,26 +9,11 @@
 #include <cmocka.h>
 
 #include "tests/unit/dns_answers.h"
+#include "tests/unit/dns_arena.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define Q "question a.example. MX\n"
 #define TEXT_MAX 8192
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	(void)state;
-	arena = arena_new(8u << 20);
-	return arena ? 0 : -1;
-}
-
-static int close_arena(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 /* Records by the letter: M and m an MX and its RRSIG, N and n a server and its RRSIG, S and s the
  * SOA and its, X and Y addresses in the additional section, x and y their RRSIGs. */

@@ -146,6 +146,16 @@ static char *temporary_directory(void)
 	return path;
 }
 
+/* Member by member: what lies between them is nobody's. */
+static void assert_same(const struct gc_sighting *a, const struct gc_sighting *b)
+{
+	assert_string_equal(a->id, b->id);
+	assert_true(a->fingerprint == b->fingerprint);
+	assert_string_equal(a->first.boot, b->first.boot);
+	assert_true(a->first.uptime == b->first.uptime);
+	assert_true(a->first.time == b->first.time);
+}
+
 static void what_is_saved_is_loaded(void **state)
 {
 	unsigned random = seed();
@@ -169,7 +179,7 @@ static void what_is_saved_is_loaded(void **state)
 			const struct gc_sighting *found =
 				gc_sightings_find(&loaded, saved.items[i].id);
 			assert_non_null(found);
-			assert_memory_equal(found, &saved.items[i], sizeof(*found));
+			assert_same(found, &saved.items[i]);
 		}
 		assert_null(gc_sightings_find(&loaded, "eni-0"));
 		gc_sightings_done(&saved);
