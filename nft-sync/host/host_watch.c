@@ -198,6 +198,7 @@ static int read_anew(struct host_watch *watch, struct host *host, bool last, boo
 		ret = drain_events(watch, host, &fresh);
 	if (ret < 0) {
 		watch->stale = true;
+		watch->lost = watch->lost || lost;
 		host_done(&fresh);
 		return error_set(err, ret, "rtnetlink: %s", strerror(-ret));
 	}

@@ -138,8 +138,11 @@ class Renamed:
                 intruder.stop()
         with contextlib.closing(Listener(self.node, name, OPEN)), \
                 contextlib.closing(Listener(self.node, at, OPEN)):
-            check(can_connect(self.node, at, address, OPEN, PATIENCE), f"{name}: nothing gets in")
-            check(can_connect(self.node, name, peer, OPEN, PATIENCE), f"{name}: nothing gets out")
+            # Once more: links that were down a moment ago may not answer ARP in time.
+            wait_for(lambda: can_connect(self.node, at, address, OPEN, PATIENCE),
+                     f"{name}, now {pod.interface}, is reached")
+            wait_for(lambda: can_connect(self.node, name, peer, OPEN, PATIENCE),
+                     f"{name}, now {pod.interface}, reaches others")
         equal(self.branch(name).get("interface"), pod.interface, f"{name}'s, by podsgctl")
 
     def all_filter(self):
