@@ -54,8 +54,10 @@ static size_t on_head(char *data, size_t size, size_t count, void *context)
 		return 0;
 	}
 	/* A final answer may come behind an interim one. */
-	if (length > 5 && memcmp(data, "HTTP/", 5) == 0)
+	if (length > 5 && memcmp(data, "HTTP/", 5) == 0) {
 		call->head_whole = false;
+		call->header[0] = '\0';
+	}
 	if (call->wanted)
 		keep_header(call, data, length);
 	if (length <= 2 && (data[0] == '\r' || data[0] == '\n'))

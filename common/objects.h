@@ -191,6 +191,9 @@ struct instance {
 	size_t subnet_cidr_count;
 };
 
+/* NULL: there is none of that key. */
+const char *label_value(const struct labels *labels, const char *key);
+
 /* Kubernetes label selector semantics (apimachinery's LabelSelectorAsSelector): NotIn and
  * DoesNotExist also match where the key is absent. */
 bool selector_matches(const struct selector *selector, const struct labels *labels);

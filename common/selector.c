@@ -3,7 +3,7 @@
 
 #include "common/objects.h"
 
-static const char *label_value(const struct labels *labels, const char *key)
+const char *label_value(const struct labels *labels, const char *key)
 {
 	for (size_t i = 0; i < labels->count; i++) {
 		if (strcmp(labels->items[i].key, key) == 0)

@@ -246,12 +246,10 @@ static void judge_control_plane(struct check_run *run, const struct eks_facts *c
 
 static bool is_dns_server(const struct pod_facts *pod)
 {
-	if (strcmp(pod->fact.namespace, "kube-system") != 0 || is_finished(pod) || has_groups(pod))
-		return false;
-	for (size_t i = 0; i < pod->labels.count; i++)
-		if (strcmp(pod->labels.items[i].key, "k8s-app") == 0)
-			return strcmp(pod->labels.items[i].value, "kube-dns") == 0;
-	return false;
+	const char *app = label_value(&pod->labels, "k8s-app");
+	return app && strcmp(app, "kube-dns") == 0 &&
+	       strcmp(pod->fact.namespace, "kube-system") == 0 && !is_finished(pod) &&
+	       !has_groups(pod);
 }
 
 /* Which of the nodes have a DNS server on them that goes by their groups. */

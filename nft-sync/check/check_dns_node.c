@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/node_local.h"
 #include "nft-sync/check/check_workloads.h"
 #include "nft-sync/check/facts_cni.h"
+#include "nft-sync/check/facts_host.h"
 #include "nft-sync/check/facts_proxy.h"
 
 #define SYSTEM_NAMESPACE "kube-system"
@@ -133,6 +135,25 @@ static const struct prefix *resolver_on_node(const struct pod_facts *pod)
 	return NULL;
 }
 
+/* podsg.yaml says what is to be led. Whether it is, only the node itself knows. */
+static enum judgement judge_led(struct check_run *run, const struct prefix *address, char *what)
+{
+	const struct facts *facts = run->facts;
+	int servers = -ENOENT;
+	char text[PREFIX_TEXT_MAX];
+	if (facts->here)
+		servers = host_led_servers(facts->config->nft_sync.branches, address->family);
+	if (servers < 0) {
+		check_needs(run, &node_local_resolver, NEEDS_LED);
+		return NOT_JUDGED;
+	}
+	(void)snprintf(what, WHAT_MAX,
+	               "its dnsConfig names %s, and podsg-nft-sync knows no DNS server of the "
+	               "cluster to lead its queries to",
+	               prefix_text(address, text));
+	return servers > 0 ? JUDGED_RIGHT : JUDGED_WRONG;
+}
+
 static enum judgement judge_resolver(struct check_run *run, const struct pod_facts *pod, char *what)
 {
 	const struct prefix *address = resolver_on_node(pod);
@@ -141,10 +162,8 @@ static enum judgement judge_resolver(struct check_run *run, const struct pod_fac
 		return NOT_JUDGED;
 	if (!address)
 		return JUDGED_RIGHT;
-	if (is_listened_on(run->facts->config, address)) {
-		check_needs(run, &node_local_resolver, NEEDS_LED);
-		return NOT_JUDGED;
-	}
+	if (is_listened_on(run->facts->config, address))
+		return judge_led(run, address, what);
 	(void)snprintf(what, WHAT_MAX,
 	               "its dnsConfig names %s, which is not among the addresses of dns.listen",
 	               prefix_text(address, text));
@@ -154,11 +173,14 @@ static enum judgement judge_resolver(struct check_run *run, const struct pod_fac
 static void fix_resolver(struct check_run *run, struct finding *finding,
                          const struct pod_facts *pod)
 {
+	const struct prefix *address = resolver_on_node(pod);
+	bool listened = is_listened_on(run->facts->config, address);
 	char text[PREFIX_TEXT_MAX];
 	finding_fix(run, finding,
 	            "dnsPolicy: ClusterFirst    # and no nameservers in its dnsConfig; or in "
-	            "podsg.yaml: dns: {listen: [%s]}",
-	            prefix_text(resolver_on_node(pod), text));
+	            "podsg.yaml: dns: {%s: [%s]}",
+	            listened ? "clusterServers" : "listen",
+	            listened ? "ADDRESS" : prefix_text(address, text));
 }
 
 static void judge_ipvs(struct check_run *run)

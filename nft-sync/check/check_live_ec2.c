@@ -4,15 +4,16 @@
 #include <string.h>
 
 #include "common/ec2.h"
+#include "common/xml.h"
 #include "nft-sync/check/check_live.h"
 #include "nft-sync/check/facts_eks.h"
 #include "nft-sync/check/facts_nodes.h"
 #include "nft-sync/check/facts_withheld.h"
 #include "nft-sync/check/instance_types.h"
 
-#define DOCUMENT_NAME_MAX 300 /* "ec2/prefix-lists/" and an id */
-#define PREFIX_LISTS_MAX 500  /* each costs a question of its own */
-#define OPENING_MAX 2048      /* with an id, escaped */
+#define DOCUMENT_NAME_MAX 300               /* "ec2/prefix-lists/" and an id */
+#define PREFIX_LISTS_MAX 500                /* each costs a question of its own */
+#define OPENING_MAX (64 + 6 * XML_TEXT_MAX) /* with an id, escaped */
 #define NEEDS_SIZE 128
 
 /* A question of which all are to be had; how the AWS CLI's answer begins. */

@@ -16,6 +16,7 @@
 
 #define CLUSTER_NAME_MAX 100 /* by EKS's rule */
 #define URL_MAX (EC2_ENDPOINT_MAX + CLUSTER_NAME_MAX + 16)
+#define ENDPOINT_VARIABLE "AWS_ENDPOINT_URL_EKS"
 #define DOCUMENT "eks/cluster"
 #define COMMAND "describe-cluster"
 #define NODES_MAX 100 /* whose interfaces are looked at for the cluster's name */
@@ -97,10 +98,13 @@ static bool is_cluster_name(const char *name)
 }
 
 /* As the AWS CLI does, whose variable it is. */
-static void make_url(struct asking *asking, const char *name)
+static int make_url(struct asking *asking, const char *name, struct error *err)
 {
-	const char *given = getenv("AWS_ENDPOINT_URL_EKS");
+	const char *given = getenv(ENDPOINT_VARIABLE);
 	char endpoint[EC2_ENDPOINT_MAX];
+	if (given && strlen(given) >= sizeof(endpoint))
+		return error_set(err, -EINVAL, ENDPOINT_VARIABLE ": longer than %d bytes",
+		                 EC2_ENDPOINT_MAX - 1);
 	if (given && given[0])
 		(void)snprintf(endpoint, sizeof(endpoint), "%s", given);
 	else
@@ -109,6 +113,7 @@ static void make_url(struct asking *asking, const char *name)
 	bool slash = length > 0 && endpoint[length - 1] == '/';
 	(void)snprintf(asking->url, sizeof(asking->url), "%s%sclusters/%s", endpoint,
 	               slash ? "" : "/", name);
+	return 0;
 }
 
 static void keys_ready(void *context, const struct error *failure)
@@ -237,8 +242,11 @@ int check_live_eks(struct check_documents *documents, const struct live_aws *aws
 	if (!is_cluster_name(name))
 		return note_nameless(documents, name, err);
 	documents->facts->cluster = name;
-	make_url(&asking, name);
-	if (aws_credentials_open(aws->imds, keys_ready, &asking, &asking.credentials, &refused) < 0)
+	int r = make_url(&asking, name, &refused);
+	if (r == 0)
+		r = aws_credentials_open(aws->imds, keys_ready, &asking, &asking.credentials,
+		                         &refused);
+	if (r < 0)
 		return check_documents_note(documents, DOCUMENT, true, &refused, err);
 	ask(&asking);
 	aws_credentials_close(asking.credentials);

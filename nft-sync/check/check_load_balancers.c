@@ -25,14 +25,6 @@ static const struct check load_balancer_tag = {
 
 static const struct check *const checks[] = {&load_balancer_tag, NULL};
 
-static bool has_tag(const struct labels *tags, const char *key)
-{
-	for (size_t i = 0; i < tags->count; i++)
-		if (strcmp(tags->items[i].key, key) == 0)
-			return true;
-	return false;
-}
-
 /* The first Service that selects the pod; balanced: and by which a load balancer reaches the pod
  * itself. NULL: none does. */
 static const struct service_facts *find_service(const struct facts *facts,
@@ -58,7 +50,7 @@ static bool find_tagged(const struct facts *facts, const struct pod_facts *pod, 
 		const struct group_facts *group = facts_group(facts, pod->groups.ids[i]);
 		if (!group)
 			return false;
-		if (has_tag(&group->tags, tag) && *count < GROUPS_MAX)
+		if (label_value(&group->tags, tag) && *count < GROUPS_MAX)
 			ret[(*count)++] = pod->groups.ids[i];
 	}
 	return true;

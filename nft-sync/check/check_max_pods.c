@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "nft-sync/check/check.h"
 #include "nft-sync/check/facts_cni.h"
-#include "nft-sync/check/facts_eks.h"
 #include "nft-sync/check/node_use.h"
 
 #define PREFIX_ADDRESSES 16 /* of a /28, which prefix delegation assigns in place of an address */
@@ -109,14 +108,11 @@ static void need_limits(struct check_run *run, const struct node_use *use)
 }
 
 /* Where pods have IPv6 addresses, a node has more of them than pods. */
-static bool has_limit(const struct check_run *run, const struct node_use *use,
-                      const struct cni_facts *cni)
+static bool has_limit(const struct check_run *run, const struct node_use *use)
 {
-	const struct eks_facts *cluster = facts_eks(run->facts);
-	bool ipv6 = cni->ipv6 || (cluster && cluster->ipv6);
 	return is_node_judged(run->facts, use->node) && is_vpc_cni_node(use->node) &&
 	       use->node->pods > 0 && use->limits.interfaces > 0 && use->limits.addresses > 0 &&
-	       !ipv6;
+	       !facts_ipv6(run->facts);
 }
 
 static void run_max_pods(struct check_run *run)
@@ -137,7 +133,7 @@ static void run_max_pods(struct check_run *run)
 	for (size_t i = 0; i < uses.count; i++) {
 		const struct room room = room_of(&uses.items[i], cni);
 		need_limits(run, &uses.items[i]);
-		if (!has_limit(run, &uses.items[i], cni))
+		if (!has_limit(run, &uses.items[i]))
 			continue;
 		judge_high(run, &uses.items[i], &room);
 		judge_low(run, &uses.items[i], &room);

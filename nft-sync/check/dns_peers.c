@@ -14,12 +14,10 @@
 
 static bool is_dns_pod(const struct pod_facts *pod)
 {
-	if (strcmp(pod->fact.namespace, DNS_NAMESPACE) != 0 || strcmp(pod->phase, "Running") != 0)
-		return false;
-	for (size_t i = 0; i < pod->labels.count; i++)
-		if (strcmp(pod->labels.items[i].key, DNS_LABEL) == 0)
-			return strcmp(pod->labels.items[i].value, DNS_LABEL_VALUE) == 0;
-	return false;
+	const char *app = label_value(&pod->labels, DNS_LABEL);
+	return app && strcmp(app, DNS_LABEL_VALUE) == 0 &&
+	       strcmp(pod->fact.namespace, DNS_NAMESPACE) == 0 &&
+	       strcmp(pod->phase, "Running") == 0;
 }
 
 /* VPC+2 is asked by this address, too; as an address of the VPC nobody here can tell it. */

@@ -63,6 +63,7 @@ struct facts {
 	struct model *model;         /* of the same documents; not owned */
 	const struct config *config; /* not owned; its defaults, where there is no file */
 	const char *node;            /* the node that is judged, "" = all that are known */
+	bool here;                   /* that node is this machine, which may be asked, too */
 	const char *namespace;       /* likewise; "" = all */
 	const char *cni_directory;   /* of this machine; "" where it is not judged */
 	const char *cni_binaries;

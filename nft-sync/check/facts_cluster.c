@@ -172,21 +172,14 @@ static struct service_facts *find_service(struct facts *facts, const char *names
 	return found ? services + (found - services) : NULL;
 }
 
-static const char *value_of(const struct labels *tags, const char *key)
-{
-	for (size_t i = 0; i < tags->count; i++)
-		if (is(tags->items[i].key, key))
-			return tags->items[i].value;
-	return "";
-}
-
 const char *cluster_of_tags(const struct labels *tags)
 {
+	const char *name = label_value(tags, "cluster.k8s.amazonaws.com/name");
 	for (size_t i = 0; i < tags->count; i++)
 		if (strncmp(tags->items[i].key, CLUSTER_TAG, strlen(CLUSTER_TAG)) == 0 &&
 		    is(tags->items[i].value, "owned"))
 			return tags->items[i].key + strlen(CLUSTER_TAG);
-	return value_of(tags, "cluster.k8s.amazonaws.com/name");
+	return name ? name : "";
 }
 
 /* "" = not known. */

@@ -61,6 +61,11 @@ bool host_unit_enabled(const char *unit);
 /* Whether a line of the file begins with that, comments and white space aside. */
 bool host_file_says(const char *path, const char *words);
 bool host_has_binary(const char *directory, const char *name);
+/*
+ * How many DNS servers of the cluster podsg-nft-sync led queries of that family to when it last
+ * wrote this branches.json: its rules outlive it. Below 0: the file does not say.
+ */
+int host_led_servers(const char *branches, uint8_t family);
 
 /* Kept; control characters, which could draw on a terminal, are '?'. NULL: no memory. */
 const char *host_text_keep(struct arena *arena, const char *text);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "common/address.h"
 #include "common/control.h"
 #include "common/file.h"
 #include "common/process.h"
@@ -104,6 +105,32 @@ bool host_file_says(const char *path, const char *words)
 	}
 	free(text);
 	return says;
+}
+
+static bool is_of_family(const cJSON *server, uint8_t family)
+{
+	const char *text =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(server, "address"));
+	struct prefix address;
+	return text && address_parse(text, &address) == 0 && address.family == family;
+}
+
+int host_led_servers(const char *branches, uint8_t family)
+{
+	char *text;
+	size_t length;
+	int count = 0;
+	int r = file_read(branches, FILE_MAX, &text, &length, NULL);
+	if (r < 0)
+		return r;
+	cJSON *tree = cJSON_ParseWithLength(text, length);
+	const cJSON *servers = cJSON_GetObjectItemCaseSensitive(tree, "dnsServers"), *server;
+	cJSON_ArrayForEach (server, servers)
+		count += is_of_family(server, family);
+	r = cJSON_IsArray(servers) ? count : -EBADMSG;
+	cJSON_Delete(tree);
+	free(text);
+	return r;
 }
 
 static const char *keep(struct arena *arena, const cJSON *object, const char *key)

@@ -48,10 +48,8 @@ static const char *instance_of(const char *provider_id)
 
 const char *node_label(const struct node_facts *node, const char *key)
 {
-	for (size_t i = 0; i < node->labels.count; i++)
-		if (strcmp(node->labels.items[i].key, key) == 0)
-			return node->labels.items[i].value;
-	return "";
+	const char *value = label_value(&node->labels, key);
+	return value ? value : "";
 }
 
 static void read_node_labels(struct loader *loader, const struct field *object,

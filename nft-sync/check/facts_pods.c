@@ -181,14 +181,6 @@ static void read_owner(struct loader *loader, const struct field *element, void 
 	pod->owner_name = read_name(loader, &name, REQUIRED);
 }
 
-static const char *label_of(const struct labels *labels, const char *key)
-{
-	for (size_t i = 0; i < labels->count; i++)
-		if (strcmp(labels->items[i].key, key) == 0)
-			return labels->items[i].value;
-	return NULL;
-}
-
 /* object: a pod, or a template. */
 static void read_pod(struct loader *loader, const struct field *object, struct pod_facts *pod)
 {
@@ -198,7 +190,8 @@ static void read_pod(struct loader *loader, const struct field *object, struct p
 	const struct field spec = read_object(loader, object, "spec", OPTIONAL);
 	pod->labels = read_labels(loader, object);
 	pod->fargate_groups = read_string(loader, &fargate, OPTIONAL);
-	pod->fargate = fargate.value || label_of(&pod->labels, "eks.amazonaws.com/fargate-profile");
+	pod->fargate =
+		fargate.value || label_value(&pod->labels, "eks.amazonaws.com/fargate-profile");
 	read_spec(loader, &spec, pod);
 }
 

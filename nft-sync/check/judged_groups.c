@@ -20,17 +20,14 @@ static void mark(const struct marks *marks, const char *const *ids, size_t count
 	}
 }
 
-static void mark_pods(const struct marks *marks, enum fact_kind kind)
+/* The real groups of their ENIs; what policies give them is marked with these. */
+static void mark_pods(const struct marks *marks)
 {
 	size_t count;
-	const struct pod_facts *pods = facts_of(marks->facts, kind, &count);
-	for (size_t i = 0; i < count; i++) {
-		const struct pod_facts_groups *groups = &pods[i].groups;
-		if (!is_judged(marks->facts, &pods[i]))
-			continue;
-		mark(marks, groups->ids, groups->count);
-		mark(marks, groups->policy_ids, groups->policy_count);
-	}
+	const struct pod_facts *pods = facts_of(marks->facts, FACT_POD, &count);
+	for (size_t i = 0; i < count; i++)
+		if (is_judged(marks->facts, &pods[i]))
+			mark(marks, pods[i].groups.ids, pods[i].groups.count);
 }
 
 static void mark_policies(const struct marks *marks)
@@ -72,8 +69,7 @@ static bool has_users(const struct facts *facts)
 
 static void mark_used(const struct marks *marks)
 {
-	mark_pods(marks, FACT_POD);
-	mark_pods(marks, FACT_TEMPLATE);
+	mark_pods(marks);
 	mark_policies(marks);
 	mark_nodes(marks);
 }

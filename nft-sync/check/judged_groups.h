@@ -13,7 +13,7 @@ struct judged_groups {
 };
 
 /*
- * Those of pods, templates, policies and nodes; all where no document has pods or policies. In the
+ * Those of policies, of pods' ENIs and of nodes; all where no document has pods or policies. In the
  * run's arena. On lack of memory there are none, and the run has failed.
  */
 struct judged_groups judged_groups_of(struct check_run *run);

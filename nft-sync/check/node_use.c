@@ -106,19 +106,12 @@ static bool open_holders(struct check_run *run, struct node_uses *uses, struct h
 	return true;
 }
 
-static const char *tag_of(const struct interface_facts *interface, const char *key)
-{
-	for (size_t i = 0; i < interface->tags.count; i++)
-		if (strcmp(interface->tags.items[i].key, key) == 0)
-			return interface->tags.items[i].value;
-	return "";
-}
-
 static void count_interface(const struct holders *holders, const struct interface_facts *interface)
 {
-	const char *id = interface->fact.name, *instance = tag_of(interface, INSTANCE_TAG);
+	const char *id = interface->fact.name;
+	const char *instance = label_value(&interface->tags, INSTANCE_TAG);
 	struct node_use **use;
-	if (strcmp(interface->type, "branch") != 0 || !instance[0] ||
+	if (strcmp(interface->type, "branch") != 0 || !instance || !instance[0] ||
 	    bsearch(&id, holders->live, holders->live_count, sizeof(id), compare_names))
 		return;
 	use = bsearch(instance, holders->by_instance, holders->count, sizeof(*use), find_instance);

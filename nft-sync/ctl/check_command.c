@@ -180,10 +180,8 @@ static void leave_out(struct check_run *run, const struct check_group *group,
 
 static void judge(struct check_run *run, const struct options *options)
 {
-	const char *here = run->facts->config->node.name;
-	bool on_this_node = !options->documents && strcmp(run->facts->node, here) == 0;
 	for (const struct check_group *const *group = check_groups; *group; group++)
-		if (on_this_node || !(*group)->of_the_node)
+		if (run->facts->here || !(*group)->of_the_node)
 			(*group)->run(run);
 		else
 			leave_out(run, *group, options);
@@ -262,6 +260,8 @@ static int run_check(const struct options *options, struct error *err)
 		r = facts_open(&facts, model, config, err);
 	if (r == 0) {
 		facts.node = chosen_node(options, facts.config);
+		facts.here =
+			!options->documents && strcmp(facts.node, facts.config->node.name) == 0;
 		facts.namespace = options->namespace;
 		facts.cluster = options->cluster;
 		facts.cni_directory = options->cni_directory;

@@ -303,7 +303,10 @@ def an_answer_that_is_no_list_is_refused(place):
     place.add(*pods(1, 0))
     for body in (b"", b"<html>", b'{"kind":"Status","apiVersion":"v1"}',
                  b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":7}',
-                 b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":7}}]}'):
+                 b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":7}}]}',
+                 *(b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[%b]}' % item
+                   for item in (b"7", b"{}", b'{"metadata":{}}', b'{"metadata":{"name":""}}',
+                                b'{"metadata":{"name":"\u0007"}}'))):
         def lie(request, body=body):
             request.answer(200, body)
             return True

@@ -319,6 +319,17 @@ def entries_that_may_not_be_read_are_asked_for_once():
         equal(place.world.count(action), 1, "questions")
 
 
+def a_list_with_an_id_that_is_none_is_refused_alone():
+    with eks_place() as place:
+        endless = "pl-" + "0" * 4000
+        place.world.prefix_lists.update({endless: [], "pl-0a1b2c3d4e5f60718": []})
+        answer = place.judge_all()
+        check(answer["findings"] == [] and len(answer["of"]) > 1, f"{answer}")
+        refused = {one["document"]: one["error"] for one in answer["notRead"]}
+        equal(sorted(name[:24] for name in refused), ["ec2/prefix-lists", "ec2/prefix-lists/pl-0000"],
+              "what was not read")
+
+
 LIMITS = {"InstanceType": "m99.large", "NetworkInfo": {
     "MaximumNetworkInterfaces": 8, "DefaultNetworkCardIndex": 0, "Ipv4AddressesPerInterface": 10,
     "NetworkCards": [{"NetworkCardIndex": 0, "MaximumNetworkInterfaces": 3},
@@ -406,6 +417,32 @@ def eks_that_throttles_is_asked_again():
         equal(place.world.count("DescribeCluster"), 3, "questions")
 
 
+def an_endpoint_that_is_too_long_is_not_cut():
+    with eks_place() as place:
+        answer = place.judge_all("--only", "cluster-zones",
+                                 AWS_ENDPOINT_URL_EKS=f"{place.world.url}/{'x' * 512}")
+        check("AWS_ENDPOINT_URL_EKS: longer than 511 bytes" in answer["notRead"][0]["error"],
+              f"{answer['notRead']}")
+        equal(place.world.count("DescribeCluster"), 0, "questions")
+
+
+def what_an_interim_answer_says_is_not_the_answer():
+    answer = (b"HTTP/1.1 103 Early Hints\r\nx-amzn-ErrorType: AccessDeniedException\r\n\r\n"
+              b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}")
+    with eks_place() as place, socket.create_server(("127.0.0.1", 0)) as server:
+        def speak():
+            while True:
+                connection = server.accept()[0]
+                connection.recv(65536)
+                connection.sendall(answer)
+                connection.close()
+        threading.Thread(target=speak, daemon=True).start()
+        said = place.judge_all("--only", "cluster-zones", AWS_ENDPOINT_URL_EKS=(
+            f"http://127.0.0.1:{server.getsockname()[1]}"))
+        equal(needs(said), {"cluster-zones": ["aws eks describe-cluster --name CLUSTER"]}, "needs")
+        check("HTTP status 404" in said["notRead"][0]["error"], f"{said['notRead']}")
+
+
 def eks_without_a_way_there_is_not_waited_for():
     """A node with private endpoints need not have one of EKS: facts are missing, no more."""
     asked = []
@@ -450,6 +487,7 @@ CASES = (
     of_other_vpcs_is_not_said_what_is_not_known,
     an_endpoint_that_does_not_know_an_action_is_asked_for_the_rest,
     entries_that_may_not_be_read_are_asked_for_once,
+    a_list_with_an_id_that_is_none_is_refused_alone,
     a_type_that_nobody_knows_is_asked_for,
     vpc_attributes_matter_to_private_endpoints_only,
     the_cluster_is_named_by_tags_labels_or_the_command,
@@ -457,6 +495,8 @@ CASES = (
     a_name_that_is_none_is_not_asked_for,
     eks_that_knows_no_such_cluster_is_said,
     eks_that_throttles_is_asked_again,
+    an_endpoint_that_is_too_long_is_not_cut,
+    what_an_interim_answer_says_is_not_the_answer,
     eks_without_a_way_there_is_not_waited_for,
     what_eks_answers_is_believed_if_it_is_a_cluster,
     a_dump_of_the_cluster_goes_before_eks,

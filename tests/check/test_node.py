@@ -295,6 +295,9 @@ def nftables_service_flushes(place):
     place.enable("nftables.service")
     place.finds("node-flush-ruleset", of_node(
         "nftables.service is enabled, and says flush ruleset when it stops"))
+    place.write("etc/nftables.conf", "flush rulesets\n")
+    place.finds("node-flush-ruleset", of_node(
+        "nftables.service is enabled, and says flush ruleset when it stops"))
     place.write("etc/nftables.conf", "#!/usr/sbin/nft -f\n\n flush ruleset\n\ntable inet filter {\n}\n")
     place.finds("node-flush-ruleset", of_node(
         "nftables.service is enabled, and says flush ruleset when it starts, reloads and stops"))
@@ -359,6 +362,43 @@ def ipvs_with_strict_pods(place):
         "has the device kube-ipvs0, and shop/web and 0 more pods are strict"))
     place.write_documents([STANDARD])
     place.is_idle("node-ipvs-strict")
+
+
+def resolvers_of_strict_pods_are_led(place):
+    """By the rules that stand on this node: what podsg.yaml alone says is no proof of them."""
+    identity, listed = "dns-node-local-resolver", ["169.254.20.10", "fd00:20::10"]
+    missing = ("web: its dnsConfig names {}, and podsg-nft-sync knows no DNS server of the cluster "
+               "to lead its queries to")
+
+    def asks(address):
+        pod = documents.pod(STRICT, NODE_NAME, {"app": "web"})
+        pod["spec"] = {**pod["spec"], "dnsPolicy": "None", "dnsConfig": {"nameservers": [address]}}
+        documents.write(place.daemon.documents, "pods.json", documents.listed([pod]))
+
+    def restart(*servers):
+        place.daemon.stop()
+        place.daemon.configure(dns={"listen": listed, "clusterServers": list(servers)})
+        place.daemon.start()
+        wait_for(lambda: os.path.exists(place.path("branches.json")), "it has written branches.json")
+
+    place.write_cni(ENABLE_POD_ENI="true", POD_SECURITY_GROUP_ENFORCING_MODE="strict")
+    asks(listed[0])
+    needs = place.outcome(identity)[0]["needs"]
+    check(len(needs) == 1 and needs[0].startswith("podsg-nft-sync on the pods' nodes"), f"{needs}")
+    restart()
+    place.finds(identity, missing.format(listed[0]))
+    restart("10.0.1.53")
+    place.is_clean(identity)
+    asks(listed[1])
+    place.finds(identity, missing.format(listed[1]))
+    asks(listed[0])
+    place.daemon.stop()
+    place.is_clean(identity)
+    for broken in ("{", "[]", '{"dnsServers": 7}', '{"version": 1}'):
+        place.write("branches.json", broken)
+        equal(place.outcome(identity)[0]["needs"], needs, f"needs, where branches.json is {broken}")
+    equal(place.judge("--only", identity, "--all-nodes")["checks"][0]["needs"], needs,
+          "needs of all nodes")
 
 
 def leftovers_of_pods_that_are_gone(place):
@@ -436,6 +476,7 @@ CASES = (
     the_mode_is_what_the_cni_says,
     repairs_are_told,
     ipvs_with_strict_pods,
+    resolvers_of_strict_pods_are_led,
     leftovers_of_pods_that_are_gone,
     only_living_pods_of_this_node_have_their_devices,
     what_the_journal_knows_is_no_leftover,
